@@ -1,0 +1,232 @@
+"""Production calls: narrow rows, bodies, daily totals, and how far each log was read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from sqlalchemy import Table, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from evalharness.model import Call, CallId, Output, Request, Usage, Wire
+from evalharness.store.tables import Base, CallContent, CallRow, Replay, RollupDay, SourceFile
+
+TOKENS = tuple(f.name for f in fields(Usage))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A call with what ingest knows beyond its log."""
+
+    call: Call
+    task_type: str
+    tier: str | None
+    draw: str
+    usd: Decimal | None
+    keep_content: bool
+    """Its draw is below the share of its task type, and it can be replayed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far a log file was read."""
+
+    head: str
+    size: int
+    offset: int
+    lines: int
+    quarantined: int
+
+
+def insert_ignoring(session: Session, table: type[Base], rows: Sequence[dict[str, Any]], *keys: str) -> set[Any]:
+    """
+    Insert the rows whose key is new.
+
+    Returns:
+        The values of the first of `keys` of the rows that were inserted.
+    """
+    if not rows:
+        return set()
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(cast("Table", table.__table__)).on_conflict_do_nothing(index_elements=list(keys))
+    inserted = session.execute(statement.returning(statement.table.c[keys[0]]), list(rows))
+    return set(inserted.scalars())
+
+
+def add_calls(session: Session, booked: Sequence[Booked]) -> int:
+    """
+    Store calls that are new, their bodies if wanted, and add them to the daily totals, all in this transaction.
+
+    Returns:
+        How many were new; a call whose id is known is left as it was, but gets its body if it had none and now may be replayed.
+    """
+    unique = {b.call.id: b for b in booked}
+    replays = _known_response_ids(session, [b.call.response_id for b in unique.values() if b.call.response_id])
+    fresh = {i: b for i, b in unique.items() if b.call.response_id not in replays}
+    new = insert_ignoring(session, CallRow, [_row(b) for b in fresh.values()], "id")
+    insert_ignoring(session, CallContent, [_content(b) for b in fresh.values() if b.keep_content], "call_id")
+    _add_to_rollups(session, [b for i, b in fresh.items() if i in new])
+    return len(new)
+
+
+def own_replays(session: Session, calls: Collection[Call]) -> set[CallId]:
+    """Which of these calls are our own replays, seen again in a proxy's log: they are not production."""
+    found = _known_response_ids(session, [c.response_id for c in calls if c.response_id])
+    return {c.id for c in calls if c.response_id in found}
+
+
+def position(session: Session, path: str) -> Position | None:
+    """How far a file was read; None if it never was."""
+    row = session.get(SourceFile, path)
+    if row is None:
+        return None
+    return Position(head=row.head, size=row.size, offset=row.offset, lines=row.lines, quarantined=row.quarantined)
+
+
+def set_position(session: Session, path: str, at: Position, now: datetime) -> None:
+    """Note how far a file was read, in the transaction that stores what was read."""
+    values = {f.name: getattr(at, f.name) for f in fields(Position)}
+    session.merge(SourceFile(path=path, at=now, **values))
+
+
+def content(session: Session, call_id: CallId) -> tuple[Request, Output | None] | None:
+    """The bodies of a call; None if they were not kept or have been erased."""
+    found = session.execute(
+        select(CallContent.request, CallContent.output, CallRow.wire)
+        .join(CallRow, CallRow.id == CallContent.call_id)
+        .where(CallRow.id == call_id)
+    ).one_or_none()
+    if found is None:
+        return None
+    output = Output.from_json(found.output) if found.output else None
+    return Request(wire=Wire(found.wire), body=json.loads(found.request)), output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """Daily totals, summed over days."""
+
+    task_type: str
+    provider: str
+    model: str
+    tier: str | None
+    calls: int
+    errors: int
+    unreplayable: int
+    unpriced: int
+    usd: Decimal
+    latency_ms: float | None
+    """Mean."""
+    usage: Usage
+    first_day: str
+    last_day: str
+
+
+def totals(session: Session) -> list[Total]:
+    """What production used, by task type and model, from the rollups."""
+    r = RollupDay
+    summed = [func.sum(getattr(r, name)).label(name) for name in TOKENS]
+    rows = session.execute(
+        select(
+            r.task_type, r.provider, r.model, func.max(r.tier).label("tier"),
+            func.sum(r.calls).label("calls"), func.sum(r.errors).label("errors"), func.sum(r.unreplayable).label("unreplayable"),
+            func.sum(r.unpriced).label("unpriced"), func.sum(r.usd).label("usd"),
+            func.sum(r.latency_ms).label("latency_ms"), func.sum(r.timed).label("timed"),
+            func.min(r.day).label("first_day"), func.max(r.day).label("last_day"), *summed,
+        )
+        .group_by(r.task_type, r.provider, r.model).order_by(r.task_type, r.model)
+    )  # fmt: skip
+    return [
+        Total(
+            task_type=row.task_type, provider=row.provider, model=row.model, tier=row.tier, calls=int(row.calls), errors=int(row.errors),
+            unreplayable=int(row.unreplayable), unpriced=int(row.unpriced), usd=row.usd,
+            latency_ms=row.latency_ms / int(row.timed) if row.timed else None,
+            usage=Usage(**{name: int(getattr(row, name)) for name in TOKENS}), first_day=row.first_day, last_day=row.last_day,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def unreplayable_reasons(session: Session) -> dict[str, dict[str, int]]:
+    """Calls that their log is not enough to replay: task type -> reason -> calls."""
+    rows = session.execute(
+        select(CallRow.task_type, CallRow.unreplayable, func.count())
+        .where(CallRow.unreplayable.is_not(None))
+        .group_by(CallRow.task_type, CallRow.unreplayable)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for task_type, reason, n in rows:
+        found.setdefault(task_type, {})[str(reason)] = n
+    return found
+
+
+def erase_content(session: Session, *, before: datetime) -> int:
+    """Delete the bodies of calls sent before a time; returns how many."""
+    old = select(CallRow.id).where(CallRow.at < before)
+    return len(session.execute(delete(CallContent).where(CallContent.call_id.in_(old)).returning(CallContent.call_id)).all())
+
+
+def day_of(at: datetime) -> str:
+    """The UTC day of a time, as "2026-11-22"."""
+    return at.astimezone(UTC).date().isoformat()
+
+
+def _known_response_ids(session: Session, ids: Collection[str]) -> set[str]:
+    if not ids:
+        return set()
+    return {i for i in session.scalars(select(Replay.response_id).where(Replay.response_id.in_(ids))) if i}
+
+
+def _row(booked: Booked) -> dict[str, Any]:
+    call = booked.call
+    usage = call.usage or Usage()
+    return {
+        "id": call.id, "at": call.at, "source": call.source, "task_type": booked.task_type, "provider": call.provider,
+        "model": call.model, "tier": booked.tier, "draw": booked.draw, "usd": booked.usd, "latency_ms": call.latency_ms,
+        "error": call.error, "response_id": call.response_id, "unreplayable": call.unreplayable,
+        "wire": call.request.wire.value if call.request else None, "tags": json.dumps(call.tags), "team": call.team,
+        "subject": call.subject, "conversation": call.conversation, "prompt_version": call.prompt_version, "sampled": False,
+        **{name: getattr(usage, name) for name in TOKENS},
+    }  # fmt: skip
+
+
+def _content(booked: Booked) -> dict[str, Any]:
+    call = booked.call
+    body = call.request.body if call.request else {}
+    return {"call_id": call.id, "request": json.dumps(body), "output": call.output.to_json() if call.output else None}
+
+
+def _add_to_rollups(session: Session, new: Iterable[Booked]) -> None:
+    sums: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    for booked in new:
+        call, usage = booked.call, booked.call.usage or Usage()
+        key = (day_of(call.at), booked.task_type, call.provider, call.model)
+        row = sums.setdefault(key, dict.fromkeys(_SUMMED, 0) | {"usd": Decimal(0), "latency_ms": 0.0, "tier": booked.tier})
+        row["calls"] += 1
+        row["errors"] += call.error is not None
+        row["unreplayable"] += call.unreplayable is not None
+        row["unpriced"] += booked.usd is None
+        row["usd"] += booked.usd or Decimal(0)
+        row["latency_ms"] += call.latency_ms or 0.0
+        row["timed"] += call.latency_ms is not None
+        for name in TOKENS:
+            row[name] += getattr(usage, name)
+    if not sums:
+        return
+    rows = [dict(zip(("day", "task_type", "provider", "model"), key, strict=True)) | row for key, row in sums.items()]
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    table = cast("Table", RollupDay.__table__)
+    insert = dialect.insert(table)
+    added: dict[str, Any] = {name: table.c[name] + insert.excluded[name] for name in (*_SUMMED, "usd", "latency_ms")}
+    session.execute(
+        insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=added | {"tier": insert.excluded.tier}),
+        rows,
+    )
+
+
+_SUMMED = ("calls", "errors", "unreplayable", "unpriced", "timed", *TOKENS)

@@ -1,0 +1,275 @@
+"""
+The truth about paid calls: an attempt is committed before its request is sent, and its worst case is reserved from the run's budget.
+
+    queued -> sent -> answered                       the place is closed by an outcome
+                   -> queued (429, 529, 5xx)         received and not billed: tried again, the place waits
+                   -> queued, then failed (unknown)  timeout, cut, crash: booked at its worst case, tried once more
+                   -> failed                         the provider refuses the request itself
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from evalharness.model import CallId, Change, Refusal, Reply, Request, Wire
+from evalharness.store.calls import TOKENS
+from evalharness.store.tables import Attempt, CallContent, CallRow, Replay, Route, RouteVersion, Run
+
+UNKNOWNS_ALLOWED = 1
+"""Unknown attempts after which a replay is still tried once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A replay that waits to be sent, with the request of its call."""
+
+    id: int
+    call_id: CallId
+    task_type: str
+    serving: str
+    tier: str
+    not_before: datetime
+    request: Request | None
+    """None if retention has erased it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A replay that may be sent: its attempt is on record and its worst case is reserved."""
+
+    attempt_id: int
+    replay_id: int
+    worst_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an attempt ended."""
+
+    claim: Claim
+    reply: Reply | None = None
+    usd: Decimal | None = None
+    """Price of an answered attempt."""
+    code: str | None = None
+    """What went wrong otherwise."""
+    unknown: bool = False
+    retry_at: datetime | None = None
+    """When a rejected attempt may be tried again; None closes the replay as failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The books of a run."""
+
+    budget_usd: Decimal
+    reserved_usd: Decimal
+    booked_usd: Decimal
+
+    @property
+    def left_usd(self) -> Decimal:
+        """What may still be reserved."""
+        return self.budget_usd - self.reserved_usd - self.booked_usd
+
+
+def open_run(session: Session, budget_usd: Decimal, now: datetime) -> int:
+    """Begin a run that may spend up to its budget; returns its id."""
+    run = Run(started_at=now, budget_usd=budget_usd, reserved_usd=Decimal(0), booked_usd=Decimal(0))
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def close_run(session: Session, run_id: int, now: datetime) -> None:
+    """End a run."""
+    session.execute(update(Run).where(Run.id == run_id).values(ended_at=now))
+
+
+def balance(session: Session, run_id: int) -> Balance:
+    """The books of a run."""
+    run = session.get_one(Run, run_id, populate_existing=True)
+    return Balance(budget_usd=run.budget_usd, reserved_usd=run.reserved_usd, booked_usd=run.booked_usd)
+
+
+def queued_count(session: Session) -> int:
+    """How many replays wait."""
+    return session.scalar(select(func.count()).select_from(Replay).where(Replay.state == "queued")) or 0
+
+
+def queued(session: Session, limit: int, *, after: int = 0) -> list[Queued]:
+    """
+    Replays that wait, in the order they were given their places.
+
+    Args:
+        limit: At most so many.
+        after: Only those with a larger id, to page through all of them.
+    """
+    rows = session.execute(
+        select(
+            Replay.id,
+            Replay.call_id,
+            Replay.tier,
+            Replay.not_before,
+            Route.task_type,
+            Route.serving,
+            CallRow.wire,
+            CallContent.request,
+        )
+        .join(RouteVersion, RouteVersion.id == Replay.route_version_id)
+        .join(Route, Route.id == RouteVersion.route_id)
+        .join(CallRow, CallRow.id == Replay.call_id)
+        .outerjoin(CallContent, CallContent.call_id == Replay.call_id)
+        .where(Replay.state == "queued", Replay.id > after)
+        .order_by(Replay.id)
+        .limit(limit)
+    )
+    return [
+        Queued(
+            id=r.id, call_id=CallId(r.call_id), task_type=r.task_type, serving=r.serving, tier=r.tier, not_before=r.not_before,
+            request=Request(wire=Wire(r.wire), body=json.loads(r.request)) if r.request else None,
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def refuse(session: Session, refused: Collection[tuple[int, Refusal]], now: datetime) -> None:
+    """Close replays whose request cannot be replayed faithfully, with the reason."""
+    for replay_id, refusal in refused:
+        values = {"state": "refused", "reason": refusal.reason, "done_at": now}
+        session.execute(update(Replay).where(Replay.id == replay_id, Replay.state == "queued").values(**values))
+
+
+def claim(session: Session, run_id: int, wanted: Sequence[tuple[int, Decimal, tuple[Change, ...]]], now: datetime) -> list[Claim]:
+    """
+    Reserve the worst case and record an attempt for as many of the wanted replays as the budget allows, in order.
+
+    The caller sends a request only after this transaction is committed.
+
+    Args:
+        wanted: (replay id, worst case in USD, changes made to the request).
+    """
+    books = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
+    claims: list[Claim] = []
+    for replay_id, worst_usd, changes in wanted:
+        if books.booked_usd + books.reserved_usd + worst_usd > books.budget_usd:
+            break
+        taken = session.execute(
+            update(Replay)
+            .where(Replay.id == replay_id, Replay.state == "queued")
+            .values(state="sent", tries=Replay.tries + 1, changes=json.dumps([asdict(c) for c in changes]))
+            .returning(Replay.tries)
+        ).scalar_one_or_none()
+        if taken is None:
+            continue
+        attempt = Attempt(replay_id=replay_id, run_id=run_id, n=taken, state="sent", worst_usd=worst_usd, sent_at=now)
+        session.add(attempt)
+        session.flush()
+        books.reserved_usd += worst_usd
+        claims.append(Claim(attempt_id=attempt.id, replay_id=replay_id, worst_usd=worst_usd))
+    return claims
+
+
+def settle(session: Session, run_id: int, results: Sequence[Result], now: datetime, *, at_most_once: bool) -> None:
+    """
+    Book how attempts ended and move their replays on, in one transaction.
+
+    An attempt that is no longer open (its owner was thought dead) is not settled twice.
+    """
+    books = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
+    for result in results:
+        state, usd = _booking(result)
+        ended = session.execute(
+            update(Attempt)
+            .where(Attempt.id == result.claim.attempt_id, Attempt.state == "sent")
+            .values(state=state, usd=usd, code=result.code, ended_at=now)
+            .returning(Attempt.id)
+        ).scalar_one_or_none()
+        if ended is None:
+            continue
+        books.reserved_usd -= result.claim.worst_usd
+        books.booked_usd += usd
+        if result.reply is not None:
+            _answer(session, result.claim.replay_id, result.reply, usd, now)
+        elif result.unknown:
+            _unknown(session, result.claim.replay_id, now, at_most_once=at_most_once)
+        else:
+            _rejected(session, result, now)
+
+
+def recover(session: Session, now: datetime, *, at_most_once: bool) -> int:
+    """
+    Book attempts that a killed run left open as unknown, at their worst case; returns how many there were.
+
+    Only the holder of `Store.exclusive()` may call it: then an open attempt has no living owner.
+    """
+    orphans = session.scalars(select(Attempt).where(Attempt.state == "sent")).all()
+    for orphan in orphans:
+        orphan.state, orphan.code, orphan.usd, orphan.ended_at = "unknown", "crash", orphan.worst_usd, now
+        books = session.get_one(Run, orphan.run_id)
+        books.reserved_usd -= orphan.worst_usd
+        books.booked_usd += orphan.worst_usd
+        _unknown(session, orphan.replay_id, now, at_most_once=at_most_once)
+    session.flush()
+    return len(orphans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """What replays of a route cost, and what is not known about them."""
+
+    attempts: int
+    answered: int
+    rejected: int
+    unknown: int
+    usd: Decimal
+
+
+def spend(session: Session, version_id: int | None = None) -> Spend:
+    """The books of a route version, or of all."""
+    query = select(Attempt.state, func.count(), func.sum(Attempt.usd)).group_by(Attempt.state)
+    if version_id is not None:
+        query = query.join(Replay, Replay.id == Attempt.replay_id).where(Replay.route_version_id == version_id)
+    rows = {state: (n, usd or Decimal(0)) for state, n, usd in session.execute(query)}
+    zero = (0, Decimal(0))
+    return Spend(
+        attempts=sum(n for n, _ in rows.values()), answered=rows.get("answered", zero)[0], rejected=rows.get("rejected", zero)[0],
+        unknown=rows.get("unknown", zero)[0], usd=sum((usd for _, usd in rows.values()), Decimal(0)),
+    )  # fmt: skip
+
+
+def _booking(result: Result) -> tuple[str, Decimal]:
+    if result.reply is not None:
+        return "answered", result.usd if result.usd is not None else result.claim.worst_usd
+    return ("unknown", result.claim.worst_usd) if result.unknown else ("rejected", Decimal(0))
+
+
+def _answer(session: Session, replay_id: int, reply: Reply, usd: Decimal, now: datetime) -> None:
+    values = {
+        "state": "answered", "output": reply.output.to_json(), "served_model": reply.model, "response_id": reply.response_id,
+        "usd": usd, "latency_ms": reply.latency_ms, "done_at": now, **{name: getattr(reply.usage, name) for name in TOKENS},
+    }  # fmt: skip
+    session.execute(update(Replay).where(Replay.id == replay_id).values(**values))
+
+
+def _unknown(session: Session, replay_id: int, now: datetime, *, at_most_once: bool) -> None:
+    replay = session.get_one(Replay, replay_id, populate_existing=True)
+    replay.unknowns += 1
+    if at_most_once or replay.unknowns > UNKNOWNS_ALLOWED:
+        replay.state, replay.reason, replay.done_at = "failed", "unknown", now
+    else:
+        replay.state, replay.not_before = "queued", now
+    session.flush()
+
+
+def _rejected(session: Session, result: Result, now: datetime) -> None:
+    if result.retry_at is None:
+        values = {"state": "failed", "reason": result.code, "done_at": now}
+    else:
+        values = {"state": "queued", "not_before": result.retry_at}
+    session.execute(update(Replay).where(Replay.id == result.claim.replay_id).values(**values))
