@@ -67,6 +67,8 @@ class Limits:
     """For one attempt, from connect to the last byte."""
     tries: int = 5
     """Most attempts of one replay that were answered 429, 529 or 5xx."""
+    max_output_tokens: int = 16_384
+    """Set on replays of requests that name no limit of their own, so that their worst price is known before they are sent."""
     at_most_once: bool = False
     """True: a cut or timed-out attempt is never tried again. False: once more, booked and shown."""
 
@@ -99,6 +101,8 @@ class Policy:
     """Overrides the preset: promote only if more than this share holds."""
     p1: float | None = None
     """Overrides the preset: the share at which a candidate should pass quickly."""
+    delta: float | None = None
+    """Margin of `net_regression` or `preference`, instead of p0 and p1."""
     metric: Metric = Metric.REGRESSION
     """What counts as a loss."""
     share: float = 0.05
@@ -123,8 +127,8 @@ class Policy:
     """Chance of a false hold, over all looks."""
     n_min: int = 30
     """Pairs needed before any promotion."""
-    cap: int = 400
-    """Human grades after which collecting pauses without a decision."""
+    cap: int | None = None
+    """Human grades after which collecting pauses without a decision; not given: 400, or 1,500 for `preference`."""
     audit_share: float = 0.05
     """Share of settled pairs that humans grade all the same (at least 10)."""
     prompt_change: Literal["mark", "restart"] = "mark"
@@ -326,5 +330,5 @@ def _validate_sections(config: Config, name: str) -> None:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("share", 0, 1), ("audit_share", 0, 1), ("p0", 0.5, 0.999), ("p1", 0.5, 0.9999),
-    ("alpha", 0.0001, 0.5), ("beta", 0.0001, 0.5), ("n_min", 1, 1_000_000), ("cap", 1, 10_000_000),
+    ("alpha", 0.0001, 0.5), ("beta", 0.0001, 0.5), ("n_min", 1, 1_000_000), ("cap", 1, 10_000_000), ("delta", 0.001, 0.5),
 )  # fmt: skip

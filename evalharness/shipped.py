@@ -11,6 +11,6 @@ from pathlib import Path
 
 def root() -> Path:
     """The folder that holds alembic.ini, datasets/, migrations/ and review_app/, in a wheel as in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).parent
     shipped = package / "_shipped"  # asked first: beside an installed package lie other people's files
     return shipped if shipped.is_dir() else package.parent

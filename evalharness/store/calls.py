@@ -58,20 +58,23 @@ def insert_ignoring(session: Session, table: type[Base], rows: Sequence[dict[str
     return set(inserted.scalars())
 
 
-def add_calls(session: Session, booked: Sequence[Booked]) -> int:
+def add_calls(session: Session, booked: Sequence[Booked]) -> set[CallId]:
     """
     Store calls that are new, their bodies if wanted, and add them to the daily totals, all in this transaction.
 
     Returns:
-        How many were new; a call whose id is known is left as it was, but gets its body if it had none and now may be replayed.
+        The ids that were new. A call whose id is known is left as it was.
     """
     unique = {b.call.id: b for b in booked}
-    replays = _known_response_ids(session, [b.call.response_id for b in unique.values() if b.call.response_id])
-    fresh = {i: b for i, b in unique.items() if b.call.response_id not in replays}
-    new = insert_ignoring(session, CallRow, [_row(b) for b in fresh.values()], "id")
-    insert_ignoring(session, CallContent, [_content(b) for b in fresh.values() if b.keep_content], "call_id")
-    _add_to_rollups(session, [b for i, b in fresh.items() if i in new])
-    return len(new)
+    new: set[CallId] = insert_ignoring(session, CallRow, [_row(b) for b in unique.values()], "id")
+    insert_ignoring(session, CallContent, [_content(b) for i, b in unique.items() if i in new and b.keep_content], "call_id")
+    _add_to_rollups(session, [b for i, b in unique.items() if i in new])
+    return new
+
+
+def known(session: Session, ids: Collection[CallId]) -> set[CallId]:
+    """Which of these calls are stored."""
+    return {CallId(i) for i in session.scalars(select(CallRow.id).where(CallRow.id.in_(ids)))}
 
 
 def own_replays(session: Session, calls: Collection[Call]) -> set[CallId]:
@@ -94,17 +97,33 @@ def set_position(session: Session, path: str, at: Position, now: datetime) -> No
     session.merge(SourceFile(path=path, at=now, **values))
 
 
-def content(session: Session, call_id: CallId) -> tuple[Request, Output | None] | None:
-    """The bodies of a call; None if they were not kept or have been erased."""
-    found = session.execute(
-        select(CallContent.request, CallContent.output, CallRow.wire)
-        .join(CallRow, CallRow.id == CallContent.call_id)
-        .where(CallRow.id == call_id)
-    ).one_or_none()
-    if found is None:
-        return None
-    output = Output.from_json(found.output) if found.output else None
-    return Request(wire=Wire(found.wire), body=json.loads(found.request)), output
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The request of a stored call, with what production used."""
+
+    call_id: CallId
+    at: datetime
+    request: Request
+    usage: Usage
+
+
+def contents(session: Session, ids: Collection[CallId]) -> list[Content]:
+    """The requests of calls; those that were not kept or have been erased are left out."""
+    rows = session.execute(
+        select(CallRow, CallContent.request)
+        .join(CallContent, CallContent.call_id == CallRow.id)
+        .where(CallRow.id.in_(ids))
+        .order_by(CallRow.id)
+    )
+    return [
+        Content(
+            call_id=CallId(call.id),
+            at=call.at,
+            request=Request(wire=Wire(call.wire), body=json.loads(request)),
+            usage=Usage(**{name: getattr(call, name) for name in TOKENS}),
+        )
+        for call, request in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from decimal import Decimal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from evalharness.model import CallId, Change, Refusal, Reply, Request, Wire
+from evalharness.model import CallId, Change, Refusal, Reply, Request, Usage, Wire
 from evalharness.store.calls import TOKENS
 from evalharness.store.tables import Attempt, CallContent, CallRow, Replay, Route, RouteVersion, Run
 
@@ -38,6 +38,8 @@ class Queued:
     not_before: datetime
     request: Request | None
     """None if retention has erased it."""
+    usage: Usage
+    """What production used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Result:
     reply: Reply | None = None
     usd: Decimal | None = None
     """Price of an answered attempt."""
+    warm_usd: Decimal | None = None
+    """The same at production's cache hits."""
     code: str | None = None
     """What went wrong otherwise."""
     unknown: bool = False
@@ -97,42 +101,33 @@ def balance(session: Session, run_id: int) -> Balance:
     return Balance(budget_usd=run.budget_usd, reserved_usd=run.reserved_usd, booked_usd=run.booked_usd)
 
 
-def queued_count(session: Session) -> int:
-    """How many replays wait."""
-    return session.scalar(select(func.count()).select_from(Replay).where(Replay.state == "queued")) or 0
+def queued_ids(session: Session) -> dict[str, list[int]]:
+    """Replays that wait, by tier, in the order in which they were given their places."""
+    found: dict[str, list[int]] = {}
+    for tier, replay_id in session.execute(select(Replay.tier, Replay.id).where(Replay.state == "queued").order_by(Replay.id)):
+        found.setdefault(tier, []).append(replay_id)
+    return found
 
 
-def queued(session: Session, limit: int, *, after: int = 0) -> list[Queued]:
-    """
-    Replays that wait, in the order they were given their places.
-
-    Args:
-        limit: At most so many.
-        after: Only those with a larger id, to page through all of them.
-    """
+def queued(session: Session, ids: Sequence[int]) -> list[Queued]:
+    """Those of these replays that still wait, with what is needed to send them."""
     rows = session.execute(
         select(
-            Replay.id,
-            Replay.call_id,
-            Replay.tier,
-            Replay.not_before,
-            Route.task_type,
-            Route.serving,
-            CallRow.wire,
-            CallContent.request,
+            Replay.id, Replay.call_id, Replay.tier, Replay.not_before, Route.task_type, Route.serving, CallRow.wire,
+            CallContent.request, *(getattr(CallRow, name) for name in TOKENS),
         )
         .join(RouteVersion, RouteVersion.id == Replay.route_version_id)
         .join(Route, Route.id == RouteVersion.route_id)
         .join(CallRow, CallRow.id == Replay.call_id)
         .outerjoin(CallContent, CallContent.call_id == Replay.call_id)
-        .where(Replay.state == "queued", Replay.id > after)
+        .where(Replay.state == "queued", Replay.id.in_(ids))
         .order_by(Replay.id)
-        .limit(limit)
-    )
+    )  # fmt: skip
     return [
         Queued(
             id=r.id, call_id=CallId(r.call_id), task_type=r.task_type, serving=r.serving, tier=r.tier, not_before=r.not_before,
             request=Request(wire=Wire(r.wire), body=json.loads(r.request)) if r.request else None,
+            usage=Usage(**{name: getattr(r, name) for name in TOKENS}),
         )
         for r in rows
     ]  # fmt: skip
@@ -175,12 +170,16 @@ def claim(session: Session, run_id: int, wanted: Sequence[tuple[int, Decimal, tu
     return claims
 
 
-def settle(session: Session, run_id: int, results: Sequence[Result], now: datetime, *, at_most_once: bool) -> None:
+def settle(session: Session, run_id: int, results: Sequence[Result], now: datetime, *, at_most_once: bool) -> set[int]:
     """
     Book how attempts ended and move their replays on, in one transaction.
 
     An attempt that is no longer open (its owner was thought dead) is not settled twice.
+
+    Returns:
+        The replays that this closed as failed.
     """
+    failed: set[int] = set()
     books = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
     for result in results:
         state, usd = _booking(result)
@@ -194,12 +193,16 @@ def settle(session: Session, run_id: int, results: Sequence[Result], now: dateti
             continue
         books.reserved_usd -= result.claim.worst_usd
         books.booked_usd += usd
+        replay_id = result.claim.replay_id
         if result.reply is not None:
-            _answer(session, result.claim.replay_id, result.reply, usd, now)
+            _answer(session, replay_id, result.reply, result, usd, now)
         elif result.unknown:
-            _unknown(session, result.claim.replay_id, now, at_most_once=at_most_once)
+            if _unknown(session, replay_id, now, at_most_once=at_most_once):
+                failed.add(replay_id)
         else:
             _rejected(session, result, now)
+            failed |= {replay_id} if result.retry_at is None else set()
+    return failed
 
 
 def recover(session: Session, now: datetime, *, at_most_once: bool) -> int:
@@ -249,15 +252,16 @@ def _booking(result: Result) -> tuple[str, Decimal]:
     return ("unknown", result.claim.worst_usd) if result.unknown else ("rejected", Decimal(0))
 
 
-def _answer(session: Session, replay_id: int, reply: Reply, usd: Decimal, now: datetime) -> None:
+def _answer(session: Session, replay_id: int, reply: Reply, result: Result, usd: Decimal, now: datetime) -> None:
     values = {
         "state": "answered", "output": reply.output.to_json(), "served_model": reply.model, "response_id": reply.response_id,
-        "usd": usd, "latency_ms": reply.latency_ms, "done_at": now, **{name: getattr(reply.usage, name) for name in TOKENS},
+        "usd": usd, "warm_usd": result.warm_usd, "latency_ms": reply.latency_ms, "done_at": now, **{name: getattr(reply.usage, name) for name in TOKENS},
     }  # fmt: skip
     session.execute(update(Replay).where(Replay.id == replay_id).values(**values))
 
 
-def _unknown(session: Session, replay_id: int, now: datetime, *, at_most_once: bool) -> None:
+def _unknown(session: Session, replay_id: int, now: datetime, *, at_most_once: bool) -> bool:
+    """Let the replay be tried once more, or close it as failed; returns whether it was closed."""
     replay = session.get_one(Replay, replay_id, populate_existing=True)
     replay.unknowns += 1
     if at_most_once or replay.unknowns > UNKNOWNS_ALLOWED:
@@ -265,6 +269,7 @@ def _unknown(session: Session, replay_id: int, now: datetime, *, at_most_once: b
     else:
         replay.state, replay.not_before = "queued", now
     session.flush()
+    return replay.state == "failed"
 
 
 def _rejected(session: Session, result: Result, now: datetime) -> None:

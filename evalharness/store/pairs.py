@@ -100,7 +100,7 @@ def add_pairs(session: Session, compared: Sequence[Compared], now: datetime) -> 
                     window_seq=u.window_seq,
                     draw=u.draw,
                     state="open",
-                )  # fmt: skip
+                )
             )
     session.flush()
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from evalharness.draw import threshold
 from evalharness.model import Arm, CallId, RouteState, Settled
 from evalharness.store.calls import insert_ignoring
-from evalharness.store.tables import CallContent, CallRow, PairRow, Replay, RollupDay, Route, RouteVersion, Window
+from evalharness.store.tables import CallRow, PairRow, Replay, RollupDay, Route, RouteVersion, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Unsampled:
     at: datetime
     draw: str
     replayable: bool
-    """Its log is enough, it was answered, and its bodies are stored."""
+    """Its log is enough, and it was answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +102,16 @@ def unsampled_groups(session: Session) -> list[tuple[str, str]]:
 def unsampled(session: Session, task_type: str, tier: str) -> list[Unsampled]:
     """The calls of a group that `sample` has not looked at, in the order of their draw."""
     rows = session.execute(
-        select(CallRow.id, CallRow.at, CallRow.draw, CallRow.unreplayable, CallContent.output.is_not(None).label("whole"))
-        .outerjoin(CallContent, CallContent.call_id == CallRow.id)
+        select(CallRow.id, CallRow.at, CallRow.draw, CallRow.unreplayable)
         .where(~CallRow.sampled, CallRow.task_type == task_type, CallRow.tier == tier)
         .order_by(CallRow.draw)
     )
     return [Unsampled(id=CallId(r.id), at=r.at, draw=r.draw, replayable=r.unreplayable is None) for r in rows]
+
+
+def unsampled_kept(session: Session, task_type: str, tier: str, *, share: float) -> list[CallId]:
+    """The calls of a group that `sample` has not looked at and would give a place."""
+    return [c.id for c in unsampled(session, task_type, tier) if c.replayable and c.draw < threshold(share)]
 
 
 def mark_sampled(session: Session, task_type: str, tier: str) -> None:

@@ -219,6 +219,8 @@ class Replay(TokenColumns, Base):
     response_id: Mapped[Name | None] = mapped_column(index=True)
     usd: Mapped[Usd | None]
     """Of the answered attempt, at the price list, on the cold cache it had."""
+    warm_usd: Mapped[Usd | None]
+    """The same answer at the cache hits that production had: what it would cost if it served."""
     latency_ms: Mapped[float | None]
     done_at: Mapped[When | None]
 

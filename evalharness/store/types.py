@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from sqlalchemy import BigInteger, DateTime, Integer, String, Text
 from sqlalchemy.engine import Dialect
@@ -25,7 +25,7 @@ class NanoUsd(TypeDecorator[Decimal]):
         del dialect
         return None if value is None else int((Decimal(value) * NANO).to_integral_value(ROUND_HALF_EVEN))
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:
+    def process_result_value(self, value: int | Decimal | None, dialect: Dialect) -> Decimal | None:
         """Nano-dollars to dollars; sums arrive as int or Decimal."""
         del dialect
         return None if value is None else Decimal(int(value)) / NANO

@@ -132,9 +132,7 @@ def upgrade() -> None:
         sa.Column("call_id", sa.String(length=255), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("output", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["call_id"], ["call.id"], name=op.f("fk_call_content_call_id_call"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_call_content_call_id_call"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("call_id", name=op.f("pk_call_content")),
     )
     op.create_table(
@@ -161,9 +159,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=255), nullable=False),
         sa.Column("places_digest", sa.String(length=64), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["route_version_id"], ["route_version.id"], name=op.f("fk_decision_route_version_id_route_version")
-        ),
+        sa.ForeignKeyConstraint(["route_version_id"], ["route_version.id"], name=op.f("fk_decision_route_version_id_route_version")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
@@ -181,9 +177,7 @@ def upgrade() -> None:
         sa.Column("unreplayable", sa.Integer(), nullable=False),
         sa.Column("drawn", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["route_version_id"], ["route_version.id"], name=op.f("fk_window_route_version_id_route_version")
-        ),
+        sa.ForeignKeyConstraint(["route_version_id"], ["route_version.id"], name=op.f("fk_window_route_version_id_route_version")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_window")),
         sa.UniqueConstraint("route_version_id", "seq", name=op.f("uq_window_route_version_id_seq")),
     )
@@ -207,6 +201,7 @@ def upgrade() -> None:
         sa.Column("served_model", sa.String(length=255), nullable=True),
         sa.Column("response_id", sa.String(length=255), nullable=True),
         sa.Column("usd", sa.BigInteger(), nullable=True),
+        sa.Column("warm_usd", sa.BigInteger(), nullable=True),
         sa.Column("latency_ms", sa.Double(), nullable=True),
         sa.Column("done_at", sa.DateTime(), nullable=True),
         sa.Column("uncached_input_tokens", sa.BigInteger(), nullable=False),
@@ -215,13 +210,9 @@ def upgrade() -> None:
         sa.Column("cache_write_1h_tokens", sa.BigInteger(), nullable=False),
         sa.Column("output_tokens", sa.BigInteger(), nullable=False),
         sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('queued', 'sent', 'answered', 'failed', 'refused')", name=op.f("ck_replay_state")
-        ),
+        sa.CheckConstraint("state IN ('queued', 'sent', 'answered', 'failed', 'refused')", name=op.f("ck_replay_state")),
         sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_replay_call_id_call")),
-        sa.ForeignKeyConstraint(
-            ["route_version_id"], ["route_version.id"], name=op.f("fk_replay_route_version_id_route_version")
-        ),
+        sa.ForeignKeyConstraint(["route_version_id"], ["route_version.id"], name=op.f("fk_replay_route_version_id_route_version")),
         sa.ForeignKeyConstraint(["window_id"], ["window.id"], name=op.f("fk_replay_window_id_window")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_replay")),
         sa.UniqueConstraint("call_id", "route_version_id", "arm", name=op.f("uq_replay_call_id_route_version_id_arm")),
@@ -258,11 +249,7 @@ def upgrade() -> None:
     with op.batch_alter_table("attempt", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_attempt_run_id"), ["run_id"], unique=False)
         batch_op.create_index(
-            "ix_attempt_sent",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'sent'"),
-            postgresql_where=sa.text("state = 'sent'"),
+            "ix_attempt_sent", ["id"], unique=False, sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
         )
 
     op.create_table(
@@ -281,9 +268,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_pair_call_id_call")),
         sa.ForeignKeyConstraint(["replay_id"], ["replay.id"], name=op.f("fk_pair_replay_id_replay")),
-        sa.ForeignKeyConstraint(
-            ["route_version_id"], ["route_version.id"], name=op.f("fk_pair_route_version_id_route_version")
-        ),
+        sa.ForeignKeyConstraint(["route_version_id"], ["route_version.id"], name=op.f("fk_pair_route_version_id_route_version")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pair")),
         sa.UniqueConstraint("replay_id", name=op.f("uq_pair_replay_id")),
     )
@@ -296,9 +281,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("passed", sa.Boolean(), nullable=False),
         sa.Column("detail", sa.String(length=255), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["pair_id"], ["pair.id"], name=op.f("fk_check_result_pair_id_pair"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["pair_id"], ["pair.id"], name=op.f("fk_check_result_pair_id_pair"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("pair_id", "name", name=op.f("pk_check_result")),
     )
     op.create_table(
@@ -314,12 +297,8 @@ def upgrade() -> None:
         sa.Column("lease_by", sa.String(length=255), nullable=True),
         sa.Column("lease_until", sa.DateTime(), nullable=True),
         sa.CheckConstraint("state IN ('open', 'graded', 'skipped')", name=op.f("ck_review_place_state")),
-        sa.ForeignKeyConstraint(
-            ["pair_id"], ["pair.id"], name=op.f("fk_review_place_pair_id_pair"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["route_version_id"], ["route_version.id"], name=op.f("fk_review_place_route_version_id_route_version")
-        ),
+        sa.ForeignKeyConstraint(["pair_id"], ["pair.id"], name=op.f("fk_review_place_pair_id_pair"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["route_version_id"], ["route_version.id"], name=op.f("fk_review_place_route_version_id_route_version")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review_place")),
         sa.UniqueConstraint("pair_id", "n", name=op.f("uq_review_place_pair_id_n")),
     )
@@ -375,9 +354,7 @@ def downgrade() -> None:
     op.drop_table("grade")
     with op.batch_alter_table("review_place", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_review_place_route_version_id"))
-        batch_op.drop_index(
-            "ix_review_place_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
-        )
+        batch_op.drop_index("ix_review_place_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
 
     op.drop_table("review_place")
     op.drop_table("check_result")
@@ -386,18 +363,14 @@ def downgrade() -> None:
 
     op.drop_table("pair")
     with op.batch_alter_table("attempt", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_attempt_sent", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'")
-        )
+        batch_op.drop_index("ix_attempt_sent", sqlite_where=sa.text("state = 'sent'"), postgresql_where=sa.text("state = 'sent'"))
         batch_op.drop_index(batch_op.f("ix_attempt_run_id"))
 
     op.drop_table("attempt")
     with op.batch_alter_table("replay", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_replay_response_id"))
         batch_op.drop_index("ix_replay_place")
-        batch_op.drop_index(
-            "ix_replay_open", sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'")
-        )
+        batch_op.drop_index("ix_replay_open", sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
 
     op.drop_table("replay")
     op.drop_table("window")
@@ -417,9 +390,7 @@ def downgrade() -> None:
 
     op.drop_table("event")
     with op.batch_alter_table("call", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_call_unsampled", sqlite_where=sa.text("NOT sampled"), postgresql_where=sa.text("NOT sampled")
-        )
+        batch_op.drop_index("ix_call_unsampled", sqlite_where=sa.text("NOT sampled"), postgresql_where=sa.text("NOT sampled"))
         batch_op.drop_index(batch_op.f("ix_call_response_id"))
         batch_op.drop_index("ix_call_at")
 

@@ -1,0 +1,98 @@
+"""`evalharness shadow`: the cron line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import click
+
+from evalharness import pipeline
+from evalharness.cli import ingest as ingest_verb
+from evalharness.cli.context import Edge, ReplayBar, pass_edge, stoppable, told, utc_now
+from evalharness.cli.replay import BUSY, as_dict, budget_of, show_forecast, tell_problems
+from evalharness.errors import ConfigError
+from evalharness.model import RouteState
+from evalharness.pipeline import Shadow, Watcher
+from evalharness.readers.lines import expand
+from evalharness.store import Store
+
+
+@click.command()
+@click.argument("logs", nargs=-1, metavar="[LOG...]")
+@click.option("--dry-run", is_flag=True, help="Say what it would cost; send and store nothing.")
+@click.option("--budget", "budget_usd", type=float, metavar="USD", help="Most that this run may spend; [budget] run_usd if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_edge
+def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_run: bool, as_json: bool) -> int:
+    """
+    Ingest, sample, replay, compare and decide in one go; made for cron.
+
+    Two at once do not overlap: the second says so and exits 0. Killed anywhere, the next one goes on. Without LOG the globs of
+    `logs` in the configuration are read.
+
+    \b
+    Examples:
+      evalharness shadow --dry-run logs/*.jsonl
+      */15 * * * *  cd /srv/evalharness && evalharness shadow        (crontab)
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
+    files = expand(logs or _configured(edge))
+    with edge.store() as store:
+        if dry_run:
+            show_forecast(edge.out, pipeline.forecast(store, edge.config, files, utc_now), as_json=as_json)
+            return 0
+        with store.exclusive() as mine:
+            if not mine:
+                click.echo(f"evalharness: {BUSY}", err=True)
+                return 0
+            done = asyncio.run(_shadow(edge, store, files, budget_usd))
+    if as_json:
+        click.echo(json.dumps(_as_dict(done), indent=2))
+    else:
+        _tell(edge, done)
+    return tell_problems(done.replayed)
+
+
+def _configured(edge: Edge) -> tuple[str, ...]:
+    if not edge.config.logs:
+        raise ConfigError(f"{edge.config_path}: name the logs: `evalharness shadow LOG...`, or the key 'logs' = [\"logs/*.jsonl\"].")
+    return edge.config.logs
+
+
+async def _shadow(edge: Edge, store: Store, files: list[str], budget_usd: float | None) -> Shadow:
+    with edge.bytes_bar("ingest", ingest_verb.sizes(files)) as bar, stoppable(edge.err) as stop:
+        replaying = ReplayBar(bar) if edge.err.is_terminal else None
+        watcher = Watcher(
+            on_bytes=lambda n: bar.advance(bar.task_ids[0], n),
+            on_replay=replaying.show if replaying else lambda _progress: None,
+        )
+        return await pipeline.shadow(
+            store, edge.config, edge.keys, files, quarantine=edge.quarantine, budget_usd=budget_of(edge, budget_usd), now=utc_now,
+            stop=stop, watcher=watcher,
+        )  # fmt: skip
+
+
+def _as_dict(done: Shadow) -> dict[str, object]:
+    return {
+        "ingest": ingest_verb.as_dict(done.ingested),
+        "sample": {"places": sum(s.drawn for s in done.sampled), "seen": sum(s.seen for s in done.sampled)},
+        "replay": as_dict(done.replayed),
+        "compare": {"pairs": done.compared.pairs, "settled": done.compared.settled, "to_review": done.compared.to_review},
+        "decide": [
+            {"task_type": one.version.route.task_type, "serving": one.version.route.serving, "candidate": one.version.route.candidate,
+             "verdict": one.verdict, "state": one.state, "changed": one.changed}
+            for one in done.looked
+        ],
+    }  # fmt: skip
+
+
+def _tell(edge: Edge, done: Shadow) -> None:
+    click.echo(ingest_verb.told(done.ingested, edge.quarantine))
+    click.echo(f"Sampled {sum(s.drawn for s in done.sampled):,} places of {sum(s.seen for s in done.sampled):,} calls.")
+    click.echo(f"Replayed: {told(done.replayed) or 'nothing was queued'}.")
+    click.echo(f"Compared {done.compared.pairs:,} pairs: {done.compared.settled:,} settled by rule, {done.compared.to_review:,} to review.")
+    promotable = [one.version.route for one in done.looked if one.state is RouteState.PROMOTABLE]
+    for route in promotable:
+        click.echo(f"Promotable: {route.task_type}: {route.serving} -> {route.candidate}. See `evalharness report`.")
+    if done.compared.to_review:
+        click.echo("Next: `evalharness review`.")

@@ -1,0 +1,279 @@
+"""
+Production logs into the store: narrow rows, daily totals, and the bodies of calls that their share may replay.
+
+Each batch and the position behind it are stored in one transaction, so a killed import goes on where it was, and a line that is read
+twice is stored once. A line that cannot be read goes to the quarantine file; nothing else stops for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evalharness.classify import classifier
+from evalharness.config import Config
+from evalharness.draw import draw, threshold
+from evalharness.model import Call
+from evalharness.pricing import PriceList
+from evalharness.readers import NotACall, Unreadable, read
+from evalharness.readers.lines import STDIN, Line, open_lines, record_of
+from evalharness.store import Store, calls
+from evalharness.store.calls import Booked, Position
+
+_BATCH_LINES = 500
+_BATCH_BYTES = 4_000_000
+_HEAD_BYTES = 4096
+_NAME_LIMIT = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class Ingested:
+    """What an import did. lines = new + known + own_replays + not_production + quarantined + unfinished."""
+
+    files: int = 0
+    unchanged: int = 0
+    """Files in which nothing is new since the last import."""
+    lines: int = 0
+    new: int = 0
+    known: int = 0
+    """Calls whose id was stored before."""
+    own_replays: int = 0
+    """Our replays, seen again in a proxy's log."""
+    not_production: Counter[str] = field(default_factory=Counter)
+    """Records that are readable and no production call: reason -> number."""
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """Lines that could not be read: reason -> number."""
+    unfinished: int = 0
+    """Last lines that are still being written; the next import reads them."""
+    unreplayable: Counter[str] = field(default_factory=Counter)
+    """New calls that are booked and cannot be replayed: reason -> number."""
+    unclassified: int = 0
+    unpriced: int = 0
+    off_ladder: Counter[str] = field(default_factory=Counter)
+    """New calls of models that are on no tier: model -> number."""
+
+
+def run(
+    store: Store,
+    config: Config,
+    paths: Sequence[str],
+    *,
+    format_name: str | None,
+    quarantine: Path,
+    now: Callable[[], datetime],
+    on_bytes: Callable[[int], None] = lambda _n: None,
+) -> Ingested:
+    """
+    Import log files.
+
+    Args:
+        paths: Files, or "-" for standard input.
+        format_name: A reader's name; None detects it line by line.
+        quarantine: Where lines that cannot be read are noted: file, line, reason, remedy.
+        on_bytes: Called with the number of bytes of the files that have been read.
+
+    Raises:
+        InputError: If a file cannot be opened.
+    """
+    importer = _Importer(store, config, format_name, quarantine, now)
+    for path in paths:
+        importer.read_file(path, on_bytes)
+    return importer.done
+
+
+def preview(store: Store, config: Config, paths: Sequence[str], *, now: Callable[[], datetime]) -> Iterator[Booked]:
+    """The calls that `run` would store, as it would book them; nothing is written and nothing is noted as read."""
+    importer = _Importer(store, config, None, Path(os.devnull), now)
+    for path in paths:
+        yield from importer.unread(path)
+
+
+class _Importer:
+    def __init__(self, store: Store, config: Config, format_name: str | None, quarantine: Path, now: Callable[[], datetime]) -> None:
+        self.store, self.config, self.format_name, self.quarantine, self.now = store, config, format_name, quarantine, now
+        self.task_type = classifier(config.classify)
+        self.prices = PriceList(config.tier)
+        self.done = Ingested()
+
+    def unread(self, path: str) -> Iterator[Booked]:
+        """What is new in a file, as it would be booked; nothing is stored."""
+        where = path if path == STDIN else str(Path(path).resolve())
+        start = self._start(where)
+        if start is None:
+            return
+        at = datetime.fromtimestamp(Path(where).stat().st_mtime, UTC)
+        for batch in _batches(open_lines(path, offset=start.offset, first_number=start.lines + 1)):
+            found, _ = self._read(where, batch, at)
+            with self.store.read() as session:
+                known = calls.known(session, [call.id for call in found]) | calls.own_replays(session, found)
+            yield from (self._book(call) for call in found if call.id not in known)
+
+    def read_file(self, path: str, on_bytes: Callable[[int], None]) -> None:
+        """Read what is new in a file, batch by batch."""
+        self.done.files += 1
+        where = path if path == STDIN else str(Path(path).resolve())
+        start = self._start(where)
+        if start is None:
+            self.done.unchanged += 1
+            on_bytes(Path(where).stat().st_size)
+            return
+        reached, lines, quarantined = start.offset, start.lines, start.quarantined
+        at = self.now() if where == STDIN else datetime.fromtimestamp(Path(where).stat().st_mtime, UTC)
+        on_bytes(reached)
+        for batch in _batches(open_lines(path, offset=start.offset, first_number=start.lines + 1)):
+            whole = self._whole(where, batch)
+            if not whole:
+                break
+            found, bad = self._read(where, whole, at)
+            lines, quarantined = whole[-1].number, quarantined + len(bad)
+            self._note_bad(bad)
+            position = Position(head="", size=0, offset=whole[-1].offset_end, lines=lines, quarantined=quarantined)
+            self._store(found, where, position)
+            on_bytes(whole[-1].offset_end - reached)
+            reached = whole[-1].offset_end
+
+    def _start(self, where: str) -> Position | None:
+        """Where to go on in a file; None if nothing is new in it."""
+        begin = Position(head="", size=0, offset=0, lines=0, quarantined=0)
+        if where == STDIN or not Path(where).is_file():
+            return begin
+        with self.store.read() as session:
+            known = calls.position(session, where)
+        if known is None or known.head != _head(Path(where), known.offset):
+            return begin
+        size = Path(where).stat().st_size
+        if known.size == size:
+            return None
+        return known if size > known.offset and not _is_packed(Path(where)) else begin
+
+    def _whole(self, where: str, batch: list[Line]) -> list[Line]:
+        """The batch without a last line that is still being written."""
+        last = batch[-1]
+        if last.torn and where != STDIN and not _is_packed(Path(where)) and not _decodes(last):
+            self.done.unfinished += 1
+            self.done.lines += 1
+            return batch[:-1]
+        return batch
+
+    def _read(self, where: str, batch: Sequence[Line], at: datetime) -> tuple[list[Call], list[dict[str, object]]]:
+        found: list[Call] = []
+        bad: list[dict[str, object]] = []
+        for line in batch:
+            self.done.lines += 1
+            try:
+                call = read(_record(line), format=self.format_name, at=at)
+                _refuse_long_names(call)
+            except NotACall as error:
+                self.done.not_production[error.reason] += 1
+            except Unreadable as error:
+                self.done.quarantined[error.reason] += 1
+                bad.append({"file": where, "line": line.number, "reason": error.reason, "field": error.field, "remedy": error.remedy})
+                if where == STDIN:  # the line is nowhere else
+                    bad[-1]["text"] = line.raw.decode("utf-8", "backslashreplace")
+            else:
+                found.append(call)
+        return found, bad
+
+    def _store(self, found: Sequence[Call], where: str, reached: Position) -> None:
+        with self.store.begin() as session:
+            own = calls.own_replays(session, found)
+            booked = [self._book(call) for call in found if call.id not in own]
+            new = calls.add_calls(session, booked)
+            if where != STDIN and Path(where).is_file():
+                path = Path(where)
+                full = replace(
+                    reached, head=_head(path, reached.offset), size=reached.offset if not _is_packed(Path(where)) else path.stat().st_size
+                )
+                calls.set_position(session, where, full, self.now())
+        self.done.own_replays += len(own)
+        self.done.new += len(new)
+        self.done.known += len(booked) - len(new)
+        self._count({b.call.id: b for b in booked if b.call.id in new}.values())
+
+    def _book(self, call: Call) -> Booked:
+        reason = call.unreplayable or (call.error and "production_error") or (None if call.output else "no_output")
+        call = replace(call, unreplayable=reason)
+        task_type = self.task_type(call)
+        tier = self.config.ladder.serving(call.model)
+        number = draw(self.config.sample.salt, call.id)
+        usd = self.prices.usd(call.provider, call.model, call.usage, call.at) if call.usage else None
+        share = self.config.policy(task_type).share
+        return Booked(
+            call=call, task_type=task_type, tier=tier.name if tier else None, draw=number, usd=call.usd if usd is None else usd,
+            keep_content=reason is None and call.request is not None and number < threshold(share),
+        )  # fmt: skip
+
+    def _count(self, new: Iterable[Booked]) -> None:
+        for booked in new:
+            self.done.unclassified += booked.task_type == "unclassified"
+            self.done.unpriced += booked.usd is None
+            if booked.call.unreplayable:
+                self.done.unreplayable[booked.call.unreplayable] += 1
+            if booked.tier is None:
+                self.done.off_ladder[booked.call.model] += 1
+
+    def _note_bad(self, bad: Sequence[dict[str, object]]) -> None:
+        if not bad:
+            return
+        self.quarantine.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.quarantine, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(one) + "\n" for one in bad)
+
+
+def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line.raw)
+        if len(batch) >= _BATCH_LINES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _head(path: Path, offset: int) -> str:
+    """A hash of a file's beginning, as far as it was read: a file that grew keeps it, another file under its name has another."""
+    length = min(offset, _HEAD_BYTES)
+    with path.open("rb") as file:
+        return f"{length}:{hashlib.sha256(file.read(length)).hexdigest()[:32]}"
+
+
+def _full(path: Path, reached: Position) -> Position:
+    """A position with what recognises its file; in a packed file an offset does not tell whether the file grew."""
+    size = path.stat().st_size if _is_packed(path) else reached.offset
+    return replace(reached, head=_head(path, reached.offset), size=size)
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
+
+
+def _record(line: Line) -> dict[str, object]:
+    if line.too_long:
+        raise Unreadable("line_too_long", "", "split the record; a line may have 64 MB")
+    return record_of(line.raw)
+
+
+def _decodes(line: Line) -> bool:
+    try:
+        _record(line)
+    except Unreadable:
+        return False
+    return True
+
+
+def _refuse_long_names(call: Call) -> None:
+    """Names are keys and labels; one of a thousand characters is content in the wrong field."""
+    for name in ("id", "task_type", "provider", "model", "response_id", "team", "subject", "conversation", "prompt_version"):
+        if len(getattr(call, name) or "") > _NAME_LIMIT:
+            raise Unreadable("name_too_long", name, f"shorten {name} to {_NAME_LIMIT} characters")

@@ -1,0 +1,74 @@
+"""What is sent for a queued replay, and the most that it can cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from evalharness.config import Config
+from evalharness.errors import ReplayError
+from evalharness.ladder import Tier
+from evalharness.model import Adapted, Change, Refusal, Request, Usage, Wire
+from evalharness.pricing import PriceList
+from evalharness.replay.adapt import adapt, max_output_tokens, worst_input_tokens
+from evalharness.savings import at_production_cache
+from evalharness.store.ledger import Queued
+
+_LIMIT_KEY = {
+    Wire.ANTHROPIC_MESSAGES: "max_tokens",
+    Wire.OPENAI_CHAT: "max_completion_tokens",
+    Wire.OPENAI_RESPONSES: "max_output_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A replay that can be sent."""
+
+    id: int
+    adapted: Adapted
+    worst_usd: Decimal
+    """All input written to the dearest cache, all allowed output used."""
+    expected_usd: Decimal
+    """At production's tokens, on a cold cache."""
+    production: Usage
+    same_seller: bool
+
+    def warm(self, replay: Usage) -> Usage:
+        """A replay's usage at production's cache hits; another seller's cache is not known, and counts as cold."""
+        return at_production_cache(self.production, replay) if self.same_seller else replay
+
+
+def job_of(one: Queued, tier: Tier, config: Config, prices: PriceList, at: datetime) -> Job | Refusal:
+    """
+    The request as the tier accepts it with its price, or why it is not replayed.
+
+    Raises:
+        ReplayError: If nobody knows the price of the tier's model.
+    """
+    if one.request is None:
+        return Refusal(reason="content_erased")
+    egress = config.policy(one.task_type).egress
+    serving = config.ladder[one.serving]
+    adapted = adapt(one.request, serving=serving, candidate=tier, egress=egress, output_tokens=one.usage.output_tokens)
+    if isinstance(adapted, Refusal):
+        return adapted
+    limited = _limited(adapted, config.limits.max_output_tokens)
+    output_tokens = max_output_tokens(limited.request) or config.limits.max_output_tokens
+    worst = prices.worst_usd(tier, input_tokens=worst_input_tokens(limited.request), output_tokens=output_tokens, at=at)
+    expected = prices.worst_usd(tier, input_tokens=one.usage.input_tokens, output_tokens=one.usage.output_tokens, at=at)
+    if worst is None or expected is None:
+        raise ReplayError(f"tier {tier.name!r}: no price is known for {tier.model!r}. Give it `prices = {{input = ..., output = ...}}`.")
+    same_seller = serving.seller == tier.seller
+    return Job(id=one.id, adapted=limited, worst_usd=worst, expected_usd=expected, production=one.usage, same_seller=same_seller)
+
+
+def _limited(adapted: Adapted, tokens: int) -> Adapted:
+    """The request with a limit on its output: without one its worst price would be unknown."""
+    if max_output_tokens(adapted.request) is not None:
+        return adapted
+    key = _LIMIT_KEY[adapted.request.wire]
+    request = Request(wire=adapted.request.wire, body={**adapted.request.body, key: tokens})
+    change = Change(path=key, action="set", reason="output_limit", after=str(tokens))
+    return Adapted(request=request, changes=(*adapted.changes, change))
