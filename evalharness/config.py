@@ -13,7 +13,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -190,7 +190,7 @@ class Config:
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """
-    The configuration of a file and the environment.
+    The configuration of a file and the environment. Relative paths in it are relative to the file's folder.
 
     Raises:
         ConfigError: Naming file, key and remedy, if the file is missing or any of it is wrong.
@@ -201,7 +201,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise ConfigError(f"{path}: there is no such file. Write one with `evalharness init`.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from error
-    return parse(text, environ, name=str(path))
+    return _rebased(parse(text, environ, name=str(path)), path.parent)
 
 
 def parse(text: str, environ: Mapping[str, str], *, name: str = "evalharness.toml") -> Config:
@@ -219,6 +219,21 @@ def parse(text: str, environ: Mapping[str, str], *, name: str = "evalharness.tom
         raise ConfigError(f"{name}: {_readable(str(error))}") from error
     _validate(config, name)
     return config
+
+
+def _rebased(config: Config, folder: Path) -> Config:
+    """The configuration with its relative paths as seen from the working directory."""
+    if folder == Path():
+        return config
+    scheme, slashes, database = config.database.url.partition(":///")
+    if scheme.startswith("sqlite") and database and not database.startswith("/"):
+        database = str(folder / database)
+    return replace(
+        config,
+        database=Database(url=f"{scheme}{slashes}{database}"),
+        logs=tuple(log if log == "-" else str(folder / log) for log in config.logs),
+        routing_table=str(folder / config.routing_table),
+    )
 
 
 def fingerprint(*parts: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -272,6 +272,8 @@ class Pair:
     route_version_id: int
     call_id: CallId
     task_type: str
+    candidate: str
+    """Tier of the replay."""
     request: Request
     dearer_output: Output
     cheaper_output: Output

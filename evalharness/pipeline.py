@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,9 +31,10 @@ from evalharness.replay import runner
 from evalharness.replay.job import job_of
 from evalharness.replay.runner import Progress
 from evalharness.sample import Sampled
-from evalharness.store import Store, calls, ledger, places
+from evalharness.store import Store, calls, ledger, places, retention
 from evalharness.store.ledger import Queued
 from evalharness.store.places import RouteKey
+from evalharness.store.retention import Purged
 
 RULES_VERSIONS = {"settling": comparing.VERSION, "adaptation": replaying.VERSION}
 """Rules whose change makes a new route version."""
@@ -59,6 +60,7 @@ class Shadow:
     replayed: Progress
     compared: ComparedCount
     looked: tuple[Looked, ...]
+    purged: Purged
 
 
 async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
@@ -74,7 +76,7 @@ async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
     watcher: Watcher | None = None,
 ) -> Shadow:
     """
-    One tick: ingest, sample, replay, compare, decide. Killed anywhere, the next tick goes on where this one was.
+    One tick: ingest, sample, replay, compare, purge, decide. Killed anywhere, the next tick goes on where this one was.
 
     The caller holds `Store.exclusive()`.
 
@@ -94,13 +96,20 @@ async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
     watcher.on_stage("compare")
     compared = await asyncio.to_thread(comparing.run, store, config, now=now())
     watcher.on_stage("decide")
+    purged = await asyncio.to_thread(purge, store, config, now)
     looked = await asyncio.to_thread(look.run, store, config, now=now())
-    return Shadow(ingested=ingested, sampled=tuple(sampled), replayed=replayed, compared=compared, looked=tuple(looked))
+    return Shadow(ingested=ingested, sampled=tuple(sampled), replayed=replayed, compared=compared, looked=tuple(looked), purged=purged)
 
 
 def sample(store: Store, config: Config, now: Clock) -> list[Sampled]:
     """Give places to the calls that came in since the last look."""
     return sampling.run(store, config, rules_versions=RULES_VERSIONS, now=now())
+
+
+def purge(store: Store, config: Config, now: Clock) -> Purged:
+    """Erase captured text that is older than the retention allows."""
+    with store.begin() as session:
+        return retention.purge(session, before=now() - timedelta(days=config.retention.content_days))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -91,6 +91,9 @@ def _tell(edge: Edge, done: Shadow) -> None:
     click.echo(f"Sampled {sum(s.drawn for s in done.sampled):,} places of {sum(s.seen for s in done.sampled):,} calls.")
     click.echo(f"Replayed: {told(done.replayed) or 'nothing was queued'}.")
     click.echo(f"Compared {done.compared.pairs:,} pairs: {done.compared.settled:,} settled by rule, {done.compared.to_review:,} to review.")
+    if done.purged.calls:
+        lost = f"; {done.purged.ungraded:,} pairs can no longer be graded" if done.purged.ungraded else ""
+        click.echo(f"Retention erased the text of {done.purged.calls:,} calls{lost}.")
     promotable = [one.version.route for one in done.looked if one.state is RouteState.PROMOTABLE]
     for route in promotable:
         click.echo(f"Promotable: {route.task_type}: {route.serving} -> {route.candidate}. See `evalharness report`.")

@@ -184,7 +184,7 @@ class _Importer:
         with self.store.begin() as session:
             own = calls.own_replays(session, found)
             booked = [self._book(call) for call in found if call.id not in own]
-            new = calls.add_calls(session, booked)
+            new = calls.add_calls(session, booked, self.now())
             if where != STDIN and Path(where).is_file():
                 path = Path(where)
                 full = replace(

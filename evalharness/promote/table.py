@@ -152,12 +152,11 @@ def parse(text: str, *, name: str = "routing table") -> RoutingTable:
     try:
         raw = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, _Forbidden) else "it is cut off or was edited"
+        what = str(error) if isinstance(error, _AmbiguousError) else "it is cut off or was edited"
         raise PromoteError(f"{name}: no readable JSON: {what}. {REMEDY}") from error
-    if not isinstance(raw, dict) or "schema" not in raw:
+    if not isinstance(raw, dict):
         raise PromoteError(f"{name}: not a routing table of evalharness. {REMEDY}")
-    if raw["schema"] != SCHEMA:
-        raise PromoteError(f"{name}: schema is {raw['schema']!r}, and this release reads {SCHEMA!r}. Use the release that wrote it.")
+    _refuse_schema(raw, name)
     declared = raw.pop("sha256", None)
     if declared != _sha256(_canonical(raw)):
         raise PromoteError(f"{name}: its content does not match its sha256: it was edited or damaged. {REMEDY}")
@@ -171,6 +170,7 @@ def from_content(raw: Mapping[str, Any], *, name: str = "routing table") -> Rout
     Raises:
         PromoteError: If a key is missing, unknown or of the wrong type, or the parts contradict each other.
     """
+    _refuse_schema(raw, name)
     known = {key: value for key, value in raw.items() if key != "schema"}
     try:
         table = msgspec.convert(known, RoutingTable, strict=True)
@@ -184,19 +184,26 @@ def from_content(raw: Mapping[str, Any], *, name: str = "routing table") -> Rout
     return table
 
 
-class _Forbidden(ValueError):
+def _refuse_schema(raw: Mapping[str, Any], name: str) -> None:
+    if "schema" not in raw:
+        raise PromoteError(f"{name}: not a routing table of evalharness. {REMEDY}")
+    if raw["schema"] != SCHEMA:
+        raise PromoteError(f"{name}: schema is {raw['schema']!r}, and this release reads {SCHEMA!r}. Use the release that wrote it.")
+
+
+class _AmbiguousError(ValueError):
     """JSON that two readers may understand differently."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Forbidden("a key is there twice")
+        raise _AmbiguousError("a key is there twice")
     return found
 
 
 def _no_constant(constant: str) -> float:
-    raise _Forbidden(f"{constant} is no number")
+    raise _AmbiguousError(f"{constant} is no number")
 
 
 def _plain(table: RoutingTable) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from evalharness.ladder import Tier
-from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, screen_fields, string, whole
+from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, screen_fields, string, whole, word
 from evalharness.replay.models import CLAUDE_EFFORTS, Traits, effort_of_budget
 from evalharness.replay.reasons import ChangeReason, RefusalReason
 
-_CARRIED = frozenset({
+CARRIED = frozenset({
     "model", "messages", "system", "max_tokens", "tools", "tool_choice", "output_config", "output_format", "thinking",
     "stop_sequences", "temperature", "top_p", "top_k", "cache_control", "inference_geo",
 })  # fmt: skip
@@ -35,7 +35,7 @@ _SERVER_BLOCKS = frozenset({"server_tool_use", "mcp_tool_use", "mcp_tool_result"
 
 def screen(draft: Draft, *, same_seller: bool) -> None:
     """Refuse what cannot be replayed on any model, strip what must not be sent again."""
-    screen_fields(draft, carried=_CARRIED, stripped=_STRIPPED, refused=_REFUSED)
+    screen_fields(draft, carried=CARRIED, stripped=_STRIPPED, refused=_REFUSED)
     body = draft.body
     if not same_seller:
         if "inference_geo" in body:
@@ -66,7 +66,7 @@ def fit(draft: Draft, candidate: Tier, known: Traits) -> None:
     if not known.sampling:
         for key in SAMPLING:
             draft.drop(key, ChangeReason.SAMPLING, shown=True)
-    if not known.forced_tools and mapping(body.get("tool_choice", {}), "tool_choice").get("type") in {"any", "tool"}:
+    if not known.forced_tools and word(mapping(body.get("tool_choice", {}), "tool_choice"), "type", "tool_choice") in {"any", "tool"}:
         raise Refused(RefusalReason.FORCED_TOOL, "tool_choice")
     messages = listing(body["messages"], "messages")
     if not messages:
@@ -131,7 +131,7 @@ def _blocks(body: dict[str, Any], messages: list[Any]) -> Iterator[tuple[dict[st
     stack: list[tuple[Any, str]] = [(body.get("system", []), "system")]
     for raw in messages:
         message = only(raw, {"role", "content"}, "messages[]")
-        if message.get("role") not in {"user", "assistant"}:
+        if word(message, "role", "messages[]") not in {"user", "assistant"}:
             raise Refused(RefusalReason.MALFORMED, "messages[].role")
         stack.append((message.get("content"), "messages[].content"))
     while stack:
@@ -211,8 +211,9 @@ _BLOCKS: dict[str, Callable[[dict[str, Any], str], None]] = {
 
 def _screen_tool(raw: Any) -> None:  # noqa: ANN401 - raw JSON
     tool = mapping(raw, "tools[]")
-    if tool.get("type") not in {None, "custom"}:
-        raise Refused(RefusalReason.SERVER_TOOL, f"tools[].{named(tool['type'])}")
+    kind = word(tool, "type", "tools[]")
+    if kind not in {None, "custom"}:
+        raise Refused(RefusalReason.SERVER_TOOL, f"tools[].{named(kind)}")
     keys = {"type", "name", "description", "input_schema", "cache_control", "strict", "eager_input_streaming",
             "input_examples", "defer_loading", "allowed_callers"}  # fmt: skip
     only(tool, keys, "tools[]")
@@ -225,7 +226,7 @@ def _screen_tool(raw: Any) -> None:  # noqa: ANN401 - raw JSON
 def _fit_effort(draft: Draft, candidate: Tier, known: Traits) -> None:
     """Send the tier's effort; without one, the request's own if the model has it."""
     config = only(draft.body.get("output_config", {}), {"effort", "format"}, "output_config")
-    before = config.get("effort")
+    before = word(config, "effort", "output_config")
     wanted = candidate.effort or before
     if wanted == "minimal":
         wanted = "low"  # the least that this vendor has

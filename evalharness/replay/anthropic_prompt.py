@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from evalharness.replay.anthropic_messages import SAMPLING, text_of, texts_of
-from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, string, whole
+from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, string, whole, word
 from evalharness.replay.models import effort_of_budget
 from evalharness.replay.prompt import Answer, Choice, Image, Part, Prompt, Text, Tool, ToolResult, ToolUse, Turn
 from evalharness.replay.reasons import ChangeReason, RefusalReason
@@ -26,7 +26,7 @@ def read(draft: Draft) -> Prompt:
     return Prompt(
         system=tuple(texts_of(body.get("system", []), "system")),
         turns=tuple(_turn(raw) for raw in listing(body.get("messages"), "messages")),
-        tools=tuple(_tool(raw) for raw in body.get("tools", [])),
+        tools=tuple(_tool(raw, draft) for raw in body.get("tools", [])),
         choice=choice,
         parallel=parallel,
         answer=_answer(config.get("format")),
@@ -56,15 +56,7 @@ def write(prompt: Prompt, draft: Draft, *, output_tokens: int | None) -> dict[st
     if prompt.tools:
         body["tools"] = [_written_tool(tool) for tool in prompt.tools]
         _write_choice(prompt, body)
-    if prompt.answer is not None:
-        portable(prompt.answer.schema, to="anthropic", path="response_format")
-        body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.answer.schema}}
-        if prompt.answer.name:
-            draft.note("response_format.name", "drop", ChangeReason.SCHEMA_NAME)
-    if prompt.effort == "none":
-        body["thinking"] = {"type": "disabled"}
-    elif prompt.effort is not None:
-        body.setdefault("output_config", {})["effort"] = prompt.effort
+    _write_config(prompt, body, draft)
     if prompt.stop:
         if not all(stop.strip() for stop in prompt.stop):
             raise Refused(RefusalReason.STOP, "stop")  # this protocol takes no stop sequence of white space
@@ -77,7 +69,7 @@ def _effort(draft: Draft, config: dict[str, Any]) -> str | None:
     """How much the request lets the model think, as one word; None if it leaves that to the model."""
     effort = config.get("effort")
     thinking = mapping(draft.body.get("thinking", {}), "thinking")
-    if thinking.get("type") in {"disabled", "between_tools"}:
+    if word(thinking, "type", "thinking") in {"disabled", "between_tools"}:
         draft.note("thinking", "map", ChangeReason.THINKING, before=thinking["type"], after="none")
         return "none"
     if thinking.get("type") == "enabled" and effort is None:
@@ -116,7 +108,11 @@ def _text_or_image(block: dict[str, Any]) -> Text | Image:
     return Text(text=text_of(block, "messages[].content[]")) if block["type"] == "text" else _image(block)
 
 
-def _tool(tool: dict[str, Any]) -> Tool:
+def _tool(tool: dict[str, Any], draft: Draft) -> Tool:
+    if tool.get("input_examples"):
+        raise Refused(RefusalReason.UNKNOWN_FIELD, "tools[].input_examples")  # the other protocol has no place for them
+    if tool.get("eager_input_streaming") is not None:
+        draft.note("tools[].eager_input_streaming", "drop", ChangeReason.NOT_STREAMED)
     description = tool.get("description")
     return Tool(
         name=tool["name"],
@@ -131,11 +127,11 @@ def _choice(raw: Any) -> tuple[Choice | None, bool]:  # noqa: ANN401 - raw JSON
     if raw is None:
         return None, True
     choice = only(raw, {"type", "name", "disable_parallel_tool_use"}, "tool_choice")
-    kind = choice.get("type")
+    kind = word(choice, "type", "tool_choice")
     parallel = not choice.get("disable_parallel_tool_use")
     if kind == "tool":
         return Choice(kind="tool", name=string(choice.get("name"), "tool_choice.name")), parallel
-    if kind not in _CHOICES:
+    if kind is None or kind not in _CHOICES:
         raise Refused(RefusalReason.UNKNOWN_FIELD, "tool_choice")
     return _CHOICES[kind], parallel
 
@@ -198,6 +194,23 @@ def _write_choice(prompt: Prompt, body: dict[str, Any]) -> None:
         written["disable_parallel_tool_use"] = True
     if prompt.choice is not None or not prompt.parallel:
         body["tool_choice"] = written
+
+
+def _write_config(prompt: Prompt, body: dict[str, Any], draft: Draft) -> None:
+    """Say the form of the answer and how much to think about it."""
+    if prompt.verbosity not in {None, "medium"}:
+        raise Refused(RefusalReason.VERBOSITY, "verbosity")
+    if prompt.verbosity is not None:
+        draft.note("verbosity", "drop", ChangeReason.NO_EFFECT, before=prompt.verbosity)
+    if prompt.answer is not None:
+        portable(prompt.answer.schema, to="anthropic", path="response_format")
+        body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.answer.schema}}
+        if prompt.answer.name:
+            draft.note("response_format.name", "drop", ChangeReason.SCHEMA_NAME)
+    if prompt.effort == "none":
+        body["thinking"] = {"type": "disabled"}
+    elif prompt.effort is not None:
+        body.setdefault("output_config", {})["effort"] = prompt.effort
 
 
 def _write_sampling(prompt: Prompt, body: dict[str, Any], draft: Draft) -> None:

@@ -99,6 +99,12 @@ def string(raw: Any, path: str) -> str:  # noqa: ANN401 - raw JSON
     return raw
 
 
+def word(raw: dict[str, Any], key: str, path: str = "") -> str | None:
+    """The string under a key, None if it is absent or null; refused if it is something else."""
+    value = raw.get(key)
+    return None if value is None else string(value, f"{path}.{key}".removeprefix("."))
+
+
 def whole(raw: Any, path: str) -> int:  # noqa: ANN401 - raw JSON
     """The positive whole number at a path; refused if it is none."""
     if not isinstance(raw, int) or isinstance(raw, bool) or raw < 1:

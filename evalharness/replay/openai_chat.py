@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from evalharness.ladder import Tier
-from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, screen_fields, string, whole
+from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, screen_fields, string, whole, word
 from evalharness.replay.models import Traits
 from evalharness.replay.reasons import ChangeReason, RefusalReason
 
 SAMPLING = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 LIMITS = ("max_completion_tokens", "max_tokens")
 CACHE_FIELDS = ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
-_CARRIED = frozenset({
+CARRIED = frozenset({
     "model", "messages", *LIMITS, *SAMPLING, "stop", "tools", "tool_choice", "parallel_tool_calls", "response_format",
     "reasoning_effort", "verbosity", "n",
 })  # fmt: skip
@@ -50,7 +50,7 @@ def screen(draft: Draft, *, same_seller: bool) -> None:
         raise Refused(RefusalReason.SERVER_TOOL, "web_search_options")
     if body.pop("modalities", ["text"]) != ["text"]:
         raise Refused(RefusalReason.AUDIO, "modalities")
-    screen_fields(draft, carried=_CARRIED, stripped=_STRIPPED, refused=_REFUSED)
+    screen_fields(draft, carried=CARRIED, stripped=_STRIPPED, refused=_REFUSED)
     if body.pop("n", 1) != 1:
         raise Refused(RefusalReason.MANY_ANSWERS, "n")
     messages = listing(body.get("messages"), "messages")
@@ -136,7 +136,7 @@ def lower_limit(draft: Draft, key: str, known: Traits) -> None:
 
 def _screen_message(draft: Draft, raw: Any) -> None:  # noqa: ANN401 - raw JSON
     message = mapping(raw, "messages[]")
-    role = message.get("role")
+    role = word(message, "role", "messages[]")
     if role == "assistant":
         _screen_assistant(message)
     elif role == "tool":
@@ -187,7 +187,7 @@ def _parts(draft: Draft, message: dict[str, Any], path: str) -> list[Any]:
 
 def _screen_part(draft: Draft, raw: Any, path: str) -> None:  # noqa: ANN401 - raw JSON
     part = mapping(raw, path)
-    kind = part.get("type")
+    kind = word(part, "type", path)
     for marker in ("cache_control", "prompt_cache_breakpoint"):
         if part.pop(marker, None) is not None:
             draft.note(marker, "drop", ChangeReason.CACHE)

@@ -6,7 +6,7 @@ from typing import Any
 
 from evalharness.model import Wire
 from evalharness.replay import openai_chat
-from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, string, whole
+from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, string, whole, word
 from evalharness.replay.prompt import Answer, Choice, Image, Part, Prompt, Text, Tool, ToolResult, ToolUse, Turn
 from evalharness.replay.reasons import ChangeReason, RefusalReason
 from evalharness.replay.schemas import portable
@@ -39,7 +39,8 @@ def read_chat(draft: Draft) -> Prompt:
         parallel=_parallel(body),
         answer=_answer(_flat(body.get("response_format"), "json_schema", "response_format"), "response_format"),
         max_tokens=min(limits, default=None),
-        effort=_effort(body.get("reasoning_effort"), "reasoning_effort"),
+        effort=word(body, "reasoning_effort"),
+        verbosity=word(body, "verbosity"),
         stop=tuple([stop] if isinstance(stop, str) else [string(one, "stop") for one in listing(stop, "stop")]),
         sampling=_sampling(body),
     )
@@ -63,7 +64,7 @@ def read_responses(draft: Draft) -> Prompt:
     for key in ("summary", "generate_summary", "context"):
         if reasoning.get(key) is not None:
             draft.note(f"reasoning.{key}", "drop", ChangeReason.BOOKKEEPING)
-    if reasoning.get("mode") not in {None, "standard"}:
+    if word(reasoning, "mode", "reasoning") not in {None, "standard"}:
         raise Refused(RefusalReason.THINKING, "reasoning.mode")
     draft.drop("truncation", ChangeReason.WIRE, shown=True)
     return Prompt(
@@ -74,7 +75,8 @@ def read_responses(draft: Draft) -> Prompt:
         parallel=_parallel(body),
         answer=_answer(text.get("format"), "text.format"),
         max_tokens=whole(body["max_output_tokens"], "max_output_tokens") if "max_output_tokens" in body else None,
-        effort=_effort(reasoning.get("effort"), "reasoning.effort"),
+        effort=word(reasoning, "effort", "reasoning"),
+        verbosity=word(text, "verbosity", "text"),
         sampling=_sampling(body),
     )
 
@@ -97,6 +99,8 @@ def write_chat(prompt: Prompt, draft: Draft) -> dict[str, Any]:
         body["response_format"] = {"type": "json_schema", "json_schema": _written_schema(prompt.answer, draft)}
     if prompt.effort is not None:
         body["reasoning_effort"] = prompt.effort
+    if prompt.verbosity is not None:
+        body["verbosity"] = prompt.verbosity
     if prompt.stop:
         body["stop"] = list(prompt.stop)
     _write_sampling(prompt, body, draft, openai_chat.SAMPLING)
@@ -121,6 +125,8 @@ def write_responses(prompt: Prompt, draft: Draft) -> dict[str, Any]:
         _write_choice(prompt, body, nested=False)
     if prompt.answer is not None:
         body["text"] = {"format": {"type": "json_schema", **_written_schema(prompt.answer, draft)}}
+    if prompt.verbosity is not None:
+        body.setdefault("text", {})["verbosity"] = prompt.verbosity
     if prompt.effort is not None:
         body["reasoning"] = {"effort": prompt.effort}
     _write_sampling(prompt, body, draft, ("temperature", "top_p"))
@@ -145,6 +151,8 @@ def _add(turns: list[Turn], turn: Turn) -> None:
 
 def _chat_turn(message: dict[str, Any], draft: Draft) -> Turn:
     if message["role"] == "tool":
+        if message.get("name") is not None:
+            draft.note("messages[].name", "drop", ChangeReason.NO_EFFECT)  # the call that it answers has the name
         return Turn(role="user", parts=(_result(message["tool_call_id"], message["content"], draft),))
     if message["role"] == "user":
         return Turn(role="user", parts=tuple(_parts(message["content"], draft)))
@@ -165,6 +173,8 @@ def _item_turn(item: dict[str, Any], draft: Draft) -> Turn:
     if kind == "function_call_output":
         return Turn(role="user", parts=(_result(item["call_id"], item["output"], draft),))
     role = item["role"]
+    if item.get("phase") is not None:
+        draft.note("input[].phase", "drop", ChangeReason.WIRE, before=named(item["phase"]))
     return Turn(role="assistant" if role == "assistant" else "user", parts=tuple(_parts(item["content"], draft)))
 
 
@@ -185,7 +195,7 @@ def _parts(content: Any, draft: Draft) -> list[Text | Image]:  # noqa: ANN401 - 
             parts.append(Text(text=part["text"]))
         elif kind in {"image_url", "input_image"}:
             image = part["image_url"] if kind == "image_url" else {"url": part["image_url"], "detail": part.get("detail")}
-            if image.get("detail") not in {None, "auto"}:
+            if word(image, "detail", "content[]") not in {None, "auto"}:
                 draft.note("content[].detail", "drop", ChangeReason.IMAGE_DETAIL, before=named(image["detail"]))
             parts.append(_image(image["url"]))
         elif kind == "refusal":
@@ -249,10 +259,6 @@ def _answer(raw: Any, path: str) -> Answer | None:  # noqa: ANN401 - raw JSON
     if wanted.get("description"):
         raise Refused(RefusalReason.SCHEMA, f"{path}.description")  # the model reads it; the other protocol has no place
     return Answer(schema=mapping(wanted.get("schema"), f"{path}.schema"), name=string(wanted.get("name"), f"{path}.name"))
-
-
-def _effort(raw: Any, path: str) -> str | None:  # noqa: ANN401 - raw JSON
-    return None if raw is None else string(raw, path)
 
 
 def _sampling(body: dict[str, Any]) -> dict[str, Any]:

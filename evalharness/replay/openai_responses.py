@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from evalharness.ladder import Tier
-from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, screen_fields, string
+from evalharness.replay.draft import Draft, Refused, listing, mapping, named, only, screen_fields, string, word
 from evalharness.replay.models import Traits
 from evalharness.replay.openai_chat import CACHE_FIELDS, fitted_effort, lower_limit, reasons
 from evalharness.replay.reasons import ChangeReason, RefusalReason
 
-_CARRIED = frozenset({
+CARRIED = frozenset({
     "model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "tools", "tool_choice",
     "parallel_tool_calls", "text", "reasoning", "truncation",
 })  # fmt: skip
@@ -42,7 +42,7 @@ _ROLES = frozenset({"user", "assistant", "system", "developer"})
 
 def screen(draft: Draft, *, same_seller: bool) -> None:
     """Refuse what cannot be replayed on any model, strip what must not be sent again."""
-    screen_fields(draft, carried=_CARRIED, stripped=_STRIPPED, refused=_REFUSED)
+    screen_fields(draft, carried=CARRIED, stripped=_STRIPPED, refused=_REFUSED)
     body = draft.body
     items = body.get("input")
     if not items:
@@ -74,7 +74,8 @@ def fit(draft: Draft, candidate: Tier, known: Traits) -> None:
     if not known.sampling:
         for key in ("temperature", "top_p"):
             draft.drop(key, ChangeReason.SAMPLING, shown=True)
-    if candidate.seller == "openai" and not reasons(known) and body.get("text", {}).get("verbosity") not in {None, "medium"}:
+    wordy = word(body.get("text", {}), "verbosity", "text") not in {None, "medium"}
+    if wordy and candidate.seller == "openai" and not reasons(known):
         raise Refused(RefusalReason.VERBOSITY, "text.verbosity")
     if "max_output_tokens" in body:
         lower_limit(draft, "max_output_tokens", known)
@@ -92,7 +93,7 @@ def _screen_item(draft: Draft, item: dict[str, Any]) -> None:
             draft.note(f"input[].{key}", "drop", ChangeReason.STATE_ID)
     if kind == "message":
         only(item, {"type", "role", "content", "phase"}, "input[]")
-        if item.get("role") not in _ROLES:
+        if word(item, "role", "input[]") not in _ROLES:
             raise Refused(RefusalReason.MALFORMED, "input[].role")
         _screen_content(item.get("content"), "input[].content")
     elif kind == "function_call":
@@ -123,7 +124,7 @@ def _screen_content(content: Any, path: str) -> None:  # noqa: ANN401 - raw JSON
         part = mapping(raw, f"{path}[]")
         part.pop("prompt_cache_breakpoint", None)
         part.pop("logprobs", None)
-        kind = part.get("type")
+        kind = word(part, "type", path)
         if kind in {"input_text", "output_text"}:
             string(only(part, {"type", "text", "annotations"}, path).get("text"), path)
         elif kind == "refusal":

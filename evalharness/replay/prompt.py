@@ -97,6 +97,8 @@ class Prompt:
     max_tokens: int | None = None
     effort: str | None = None
     """"none": thinking is switched off. None: the model's default."""
+    verbosity: str | None = None
+    """How wordy the answer should be, where that can be asked for."""
     stop: tuple[str, ...] = ()
     sampling: dict[str, Any] = field(default_factory=dict)
     """temperature, top_p, top_k, frequency_penalty, presence_penalty as given."""

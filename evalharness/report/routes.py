@@ -92,6 +92,8 @@ class RouteReport:
     last_at: str
     """Dates of the windows that the claim is about."""
     trace: tuple[TracePoint, ...]
+    decided_at: int | None = None
+    """Places after which the verdict stood; None while it is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,7 @@ def _route(session: Session, version: Version, totals: Sequence[Total], unreplay
         refused=refused, blockers=tuple(b["sentence"] for b in stored["blockers"]),
         weak=tuple(_weak(session, version, stored, mine, refused, skipped)), sentence=stored["sentence"],
         first_at=windows[0].first_at.date().isoformat() if windows else "", last_at=windows[-1].last_at.date().isoformat() if windows else "",
-        trace=tuple(_trace(stored["trace"])),
+        trace=tuple(_trace(stored["trace"])), decided_at=_decided_at(decision.verdict if decision else None, evidence),
     )  # fmt: skip
 
 
@@ -191,6 +193,11 @@ def _calls_per_month(mine: Sequence[Total]) -> float | None:
         return None
     calls_in_days = Decimal(sum(t.calls for t in mine))
     return float(savings.per_month(calls_in_days, min(t.first_day for t in mine), max(t.last_day for t in mine)))
+
+
+def _decided_at(verdict: Verdict | None, evidence: dict[str, Any]) -> int | None:
+    direction = {Verdict.PROMOTE: "promote", Verdict.HOLD: "hold"}.get(verdict) if verdict else None
+    return evidence[direction]["crossed_at"] if direction else None
 
 
 def _grades(needed: dict[str, Any] | None) -> tuple[int, int, int] | None:

@@ -26,9 +26,7 @@ _IDS = (
 """Names that only a model has; "Claude" alone is also a person."""
 _NAMES = r"Claude|ChatGPT|GPT|Gemini|Bard|Llama|Mistral|Qwen|DeepSeek|Grok|Copilot|Kimi|Gemma"
 _MAKERS = r"Anthropic|Open ?AI|Google(?: DeepMind)?|Meta(?: AI)?|Mistral(?: AI)?|Alibaba(?: Cloud)?|DeepSeek|xAI|Moonshot(?: AI)?"
-_SELF = (
-    rf"(?:\bI am|\bI['\u2019]m|\b[Aa]s|\b[Mm]y name is|\b[Tt]his is|\bcalled|\bnamed)\s+(?:an?\s+)?(?P<name>{_NAMES})\b(?!\s+[A-Z][a-z])"
-)
+_INTRODUCED = r"(?:\bI am|\bI['\u2019]m|\b[Aa]s|\b[Mm]y name is|\b[Tt]his is|\bcalled|\bnamed)\s+(?:an?\s+)?"
 _MADE = rf"\b(?:made|built|created|developed|trained)\s+by\s+(?P<maker>{_MAKERS})\b"
 
 
@@ -51,7 +49,9 @@ class Mask:
         """The mask that also knows the models of this ladder by their own ids."""
         own = {name for tier in ladder.tiers for name in (tier.model, bare(tier.model)) if name}
         ids = "|".join([*(re.escape(name) for name in sorted(own, key=len, reverse=True)), *_IDS])
-        return cls(re.compile(rf"(?<![\w-])(?P<id>(?i:{ids}))(?![\w])|{_SELF}|{_MADE}"))
+        any_id = rf"(?<![\w-])(?i:{ids})(?!\w)"
+        introduced = rf"{_INTRODUCED}(?P<name>{any_id}|(?:{_NAMES})\b(?!\s+[A-Z][a-z]))"
+        return cls(re.compile(rf"{introduced}|(?P<id>{any_id})|{_MADE}"))
 
     def __call__(self, text: str) -> Masked:
         """The text with every such name replaced by `HIDDEN`."""

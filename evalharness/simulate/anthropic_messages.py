@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.ladder import bare
 from evalharness.model import Output, Stop, Usage
-from evalharness.simulate.wire import Answer, Rejection, missing, pieces, random_id, sse
+from evalharness.simulate.wire import Answer, Rejection, limit_rejection, messages_rejection, missing, pieces, random_id, sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +50,11 @@ def rejection(body: dict[str, Any]) -> Rejection | None:
         return Rejection(message=f"{name}: Field required", param=name)
     if unknown := sorted(set(body) - FIELDS):
         return Rejection(message=f"{unknown[0]}: Extra inputs are not permitted", param=unknown[0])
-    if not isinstance(body["messages"], list) or not body["messages"]:
-        return Rejection(message="messages: at least one message is required", param="messages")
-    if not isinstance(body["max_tokens"], int) or body["max_tokens"] < 1:
-        return Rejection(message="max_tokens: Input should be greater than or equal to 1", param="max_tokens")
+    if problem := messages_rejection(body) or limit_rejection(body, "max_tokens"):
+        return problem
+    for name in ("thinking", "output_config", "tool_choice"):
+        if not isinstance(body.get(name) or {}, dict):
+            return Rejection(message=f"{name}: Input should be an object", param=name)
     family = _STRICT.match(bare(str(body["model"])))
     if family:
         return _strict_rejection(body, family[1])

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from evalharness.model import Usage
 
@@ -75,7 +75,8 @@ class Ledger:
             for entry in self._entries.values():
                 self._seen[entry.request_sha256] = self._seen.get(entry.request_sha256, 0) + 1
         self._n = max(self._entries, default=0)
-        self._file = None if path is None else path.open("a", encoding="utf-8")
+        self._path = path
+        self._file: TextIO | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -107,7 +108,8 @@ class Ledger:
     def write(self, entry: Entry) -> None:
         """Put the entry on record."""
         self._entries[entry.n] = entry
-        if self._file is not None:
+        if self._path is not None:
+            self._file = self._file or self._path.open("a", encoding="utf-8")
             self._file.write(json.dumps(entry.to_json(), separators=(",", ":")) + "\n")
             self._file.flush()
 

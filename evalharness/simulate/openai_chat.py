@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.ladder import bare
 from evalharness.model import Stop, Usage
-from evalharness.simulate.wire import Answer, Rejection, missing, pieces, random_id, sse
+from evalharness.simulate.wire import Answer, Rejection, limit_rejection, messages_rejection, missing, pieces, random_id, sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,8 @@ def rejection(body: dict[str, Any]) -> Rejection | None:
     """Why the vendor would not take this request; None if it would."""
     if name := missing(body, "model", "messages"):
         return Rejection(message=f"Missing required parameter: '{name}'.", param=name)
-    if not isinstance(body["messages"], list) or not body["messages"]:
-        return Rejection(message="Invalid 'messages': empty array.", param="messages")
-    return sampling_rejection(body)
+    limits = limit_rejection(body, "max_tokens", "max_completion_tokens")
+    return messages_rejection(body) or limits or sampling_rejection(body)
 
 
 def sampling_rejection(body: dict[str, Any]) -> Rejection | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.model import Stop, Usage
 from evalharness.simulate import openai_chat
-from evalharness.simulate.wire import Answer, Rejection, missing, pieces, random_id, sse
+from evalharness.simulate.wire import Answer, Rejection, limit_rejection, missing, pieces, random_id, sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def rejection(body: dict[str, Any]) -> Rejection | None:
     if body.get("previous_response_id"):
         message = f"Previous response with id {body['previous_response_id']!r} not found."
         return Rejection(message=message, param="previous_response_id")
-    return openai_chat.sampling_rejection(body)
+    return limit_rejection(body, "max_output_tokens") or openai_chat.sampling_rejection(body)
 
 
 def max_tokens(body: dict[str, Any]) -> int | None:

@@ -16,9 +16,9 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiohttp import web
 
@@ -68,7 +68,7 @@ class Settings:
 
     models: tuple[str, ...] = ()
     """The models it has; a request for another is answered 404. Empty: every model."""
-    unknown: str = "answer"
+    unknown: Literal["answer", "error"] = "answer"
     """A question that the data set does not know: "answer" makes an answer up, "error" is status 404."""
     rpm: int | Mapping[str, int] | None = None
     """Requests per minute of each model, from a bucket that starts full; None: no limit."""
@@ -83,6 +83,7 @@ class Settings:
     """Price of a model's usage, for the ledger."""
     ledger_path: Path | None = None
     seed: str = "provider"
+    """Of the jitter and of all ids: two providers of one seed give the n-th request, if it is the same, the same ids."""
 
 
 @dataclass(slots=True)
@@ -95,15 +96,13 @@ class _Exchange:
     received: Received
     entry: Entry
     fault: Fault | None
-    headers: dict[str, str] = field(default_factory=dict)
+    seed: str
+    """What the ids of the answer are made from."""
+    headers: dict[str, str]
 
     @property
     def format(self) -> WireFormat:
         return WIRES[self.wire]
-
-    @property
-    def seed(self) -> str:
-        return f"{self.received.sha256}:{self.received.n}"
 
 
 class Provider:
@@ -117,7 +116,7 @@ class Provider:
     """
 
     def __init__(self, answers: Answers | None = None, settings: Settings | None = None, *, port: int = 0) -> None:
-        self.answers = answers or Unscripted()
+        self.answers: Answers = Unscripted() if answers is None else answers
         self.settings = settings or Settings()
         self.ledger = Ledger(self.settings.ledger_path)
         self._port = port
@@ -171,20 +170,18 @@ class Provider:
         try:
             body = json.loads(await request.read())
         except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            return web.json_response(WIRES[wire].error(400, "The body is not a JSON object."), status=400)
-        exchange = self._received(request, wire, body)
+            body = {}  # lacks every required field, and is rejected for that
+        exchange = self._received(request, wire, body if isinstance(body, dict) else {})
         if rejection := self._rejection(exchange) or _failure(exchange):
             return self._refuse(exchange, rejection)
-        question = Question.of(wire, body)
+        question = Question.of(wire, exchange.body)
         scripted = self.answers.answer(question)
         if scripted is None and self.settings.unknown == "error":
             return self._refuse(exchange, Rejection(message="The data set does not know this question.", status=404))
         scripted = scripted or made_up(question)
-        output = _limited(_spoiled(scripted.output, exchange.fault), exchange.format.max_tokens(body))
+        output = _limited(_spoiled(scripted.output, exchange.fault), exchange.format.max_tokens(exchange.body))
         unchanged = output == scripted.output
-        return await self._answer(exchange, output, (scripted.usage if unchanged else None) or counted(body, output))
+        return await self._answer(exchange, output, (scripted.usage if unchanged else None) or counted(exchange.body, output))
 
     def _received(self, request: web.Request, wire: Wire, body: dict[str, Any]) -> _Exchange:
         digest = canonical_sha256(body)
@@ -204,9 +201,10 @@ class Provider:
             status=200,
             fault=None if fault is None else fault.kind.value,
         )
-        request_id = random_id(f"{self.settings.seed}:{digest}:{n}", 24)
+        seed = f"{self.settings.seed}:{digest}:{n}"
         name = "request-id" if wire is Wire.ANTHROPIC_MESSAGES else "x-request-id"
-        return _Exchange(request, wire, body, received, entry, fault, {name: f"req_{request_id}"})
+        headers = {name: f"req_{random_id(f'{seed}:request', 24)}"}
+        return _Exchange(request, wire, body, received, entry, fault, seed, headers)
 
     def _rejection(self, exchange: _Exchange) -> Rejection | None:
         """Why the request is turned away before any work is done, in the order in which the vendors look."""
@@ -311,14 +309,16 @@ class Provider:
         cut = exchange.fault is not None and exchange.fault.kind is FaultKind.CUT
         speed = self._speed(exchange) if exchange.received.stream else None
         await response.prepare(exchange.http)
-        for chunk in chunks[: len(chunks) // 2] if cut else chunks:
+        for chunk in chunks[: len(chunks) // 2] if cut else chunks[:-1]:
             await response.write(chunk)
             if speed:
                 await asyncio.sleep(tokens / len(chunks) / speed)
         if cut:
             return _hang_up(exchange.http, response)
-        await response.write_eof()
+        # Before the last bytes leave: a client that has read them finds them on record.
         self.ledger.write(replace(exchange.entry, completed=True))
+        await response.write(b"".join(chunks[-1:]))
+        await response.write_eof()
         return response
 
 

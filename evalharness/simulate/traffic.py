@@ -139,6 +139,7 @@ class Traffic:
             for asked in self._asked
             for call_id in (
                 asked.served.native_id,
+                asked.served.litellm_id,
                 asked.served.litellm_id.removeprefix("chatcmpl-"),
                 asked.served.response_id,
             )

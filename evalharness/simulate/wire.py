@@ -95,6 +95,23 @@ def sse(data: dict[str, Any], *, event: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
 
 
+def messages_rejection(body: dict[str, Any]) -> Rejection | None:
+    """Why the messages of a body are none; None if they are."""
+    messages = body["messages"]
+    if isinstance(messages, list) and messages and all(isinstance(message, dict) for message in messages):
+        return None
+    return Rejection(message="messages: expected a list of at least one message", param="messages")
+
+
+def limit_rejection(body: dict[str, Any], *names: str) -> Rejection | None:
+    """Why a limit on the tokens of the answer is none; None if each is a number above 0 or absent."""
+    for name in names:
+        limit = body.get(name)
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            return Rejection(message=f"{name}: expected an integer of at least 1", param=name)
+    return None
+
+
 def missing(body: dict[str, Any], *names: str) -> str | None:
     """The first of the fields that the body lacks."""
     return next((name for name in names if body.get(name) is None), None)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from evalharness.model import Call, CallId, Output, Request, Usage, Wire
+from evalharness.model import Call, CallId, Request, Usage, Wire
 from evalharness.store.tables import Base, CallContent, CallRow, Replay, RollupDay, SourceFile
 
 TOKENS = tuple(f.name for f in fields(Usage))
@@ -58,7 +58,7 @@ def insert_ignoring(session: Session, table: type[Base], rows: Sequence[dict[str
     return set(inserted.scalars())
 
 
-def add_calls(session: Session, booked: Sequence[Booked]) -> set[CallId]:
+def add_calls(session: Session, booked: Sequence[Booked], now: datetime) -> set[CallId]:
     """
     Store calls that are new, their bodies if wanted, and add them to the daily totals, all in this transaction.
 
@@ -67,7 +67,7 @@ def add_calls(session: Session, booked: Sequence[Booked]) -> set[CallId]:
     """
     unique = {b.call.id: b for b in booked}
     new: set[CallId] = insert_ignoring(session, CallRow, [_row(b) for b in unique.values()], "id")
-    insert_ignoring(session, CallContent, [_content(b) for i, b in unique.items() if i in new and b.keep_content], "call_id")
+    insert_ignoring(session, CallContent, [_content(b, now) for i, b in unique.items() if i in new and b.keep_content], "call_id")
     _add_to_rollups(session, [b for i, b in unique.items() if i in new])
     return new
 
@@ -119,7 +119,7 @@ def contents(session: Session, ids: Collection[CallId]) -> list[Content]:
         Content(
             call_id=CallId(call.id),
             at=call.at,
-            request=Request(wire=Wire(call.wire), body=json.loads(request)),
+            request=Request(wire=Wire(str(call.wire)), body=json.loads(request)),
             usage=Usage(**{name: getattr(call, name) for name in TOKENS}),
         )
         for call, request in rows
@@ -184,12 +184,6 @@ def unreplayable_reasons(session: Session) -> dict[str, dict[str, int]]:
     return found
 
 
-def erase_content(session: Session, *, before: datetime) -> int:
-    """Delete the bodies of calls sent before a time; returns how many."""
-    old = select(CallRow.id).where(CallRow.at < before)
-    return len(session.execute(delete(CallContent).where(CallContent.call_id.in_(old)).returning(CallContent.call_id)).all())
-
-
 def day_of(at: datetime) -> str:
     """The UTC day of a time, as "2026-11-22"."""
     return at.astimezone(UTC).date().isoformat()
@@ -214,10 +208,10 @@ def _row(booked: Booked) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _content(booked: Booked) -> dict[str, Any]:
+def _content(booked: Booked, now: datetime) -> dict[str, Any]:
     call = booked.call
     body = call.request.body if call.request else {}
-    return {"call_id": call.id, "request": json.dumps(body), "output": call.output.to_json() if call.output else None}
+    return {"call_id": call.id, "request": json.dumps(body), "output": call.output.to_json() if call.output else None, "stored_at": now}
 
 
 def _add_to_rollups(session: Session, new: Iterable[Booked]) -> None:

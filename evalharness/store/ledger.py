@@ -255,7 +255,8 @@ def _booking(result: Result) -> tuple[str, Decimal]:
 def _answer(session: Session, replay_id: int, reply: Reply, result: Result, usd: Decimal, now: datetime) -> None:
     values = {
         "state": "answered", "output": reply.output.to_json(), "served_model": reply.model, "response_id": reply.response_id,
-        "usd": usd, "warm_usd": result.warm_usd, "latency_ms": reply.latency_ms, "done_at": now, **{name: getattr(reply.usage, name) for name in TOKENS},
+        "usd": usd, "warm_usd": result.warm_usd, "latency_ms": reply.latency_ms, "done_at": now,
+        **{name: getattr(reply.usage, name) for name in TOKENS},
     }  # fmt: skip
     session.execute(update(Replay).where(Replay.id == replay_id).values(**values))
 

@@ -110,7 +110,7 @@ def pair(session: Session, pair_id: int) -> Pair | None:
     r = session.execute(
         select(
             PairRow.id, PairRow.call_id, PairRow.route_version_id, PairRow.dearer_output, PairRow.cheaper_output,
-            Route.task_type, CallRow.wire, CallContent.request, Replay.changes,
+            Route.task_type, Route.candidate, CallRow.wire, CallContent.request, Replay.changes,
         )
         .join(RouteVersion, RouteVersion.id == PairRow.route_version_id)
         .join(Route, Route.id == RouteVersion.route_id)
@@ -122,7 +122,7 @@ def pair(session: Session, pair_id: int) -> Pair | None:
     if r is None or r.dearer_output is None or r.cheaper_output is None:
         return None
     return Pair(
-        id=r.id, route_version_id=r.route_version_id, call_id=CallId(r.call_id), task_type=r.task_type,
+        id=r.id, route_version_id=r.route_version_id, call_id=CallId(r.call_id), task_type=r.task_type, candidate=r.candidate,
         request=Request(wire=Wire(r.wire), body=json.loads(r.request)), dearer_output=Output.from_json(r.dearer_output),
         cheaper_output=Output.from_json(r.cheaper_output), changes=tuple(Change(**c) for c in json.loads(r.changes)),
     )  # fmt: skip

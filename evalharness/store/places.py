@@ -130,8 +130,8 @@ def version_of(session: Session, route: RouteKey, rules: Mapping[str, Any], fing
         last = session.scalar(select(func.max(RouteVersion.number)).filter_by(route_id=route_id)) or 0
         session.execute(update(RouteVersion).filter_by(route_id=route_id).values(state=RouteState.STALE))
         row = RouteVersion(
-            route_id=route_id, number=last + 1, fingerprint=fingerprint, serving_model=rules["serving"]["model"],
-            candidate_model=rules["candidate"]["model"], rules=json.dumps(rules, sort_keys=True), state=RouteState.COLLECTING, created_at=now,
+            route_id=route_id, number=last + 1, fingerprint=fingerprint, created_at=now, state=RouteState.COLLECTING,
+            serving_model=rules["serving"]["model"], candidate_model=rules["candidate"]["model"], rules=json.dumps(rules, sort_keys=True),
         )  # fmt: skip
         session.add(row)
         session.flush()

@@ -96,6 +96,7 @@ class CallContent(Base):
     call_id: Mapped[Name] = mapped_column(ForeignKey("call.id", ondelete="CASCADE"), primary_key=True)
     request: Mapped[Body]
     output: Mapped[Body | None]
+    stored_at: Mapped[When] = mapped_column(index=True)
 
 
 class RollupDay(TokenColumns, Base):

@@ -132,9 +132,13 @@ def upgrade() -> None:
         sa.Column("call_id", sa.String(length=255), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("output", sa.Text(), nullable=True),
+        sa.Column("stored_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_call_content_call_id_call"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("call_id", name=op.f("pk_call_content")),
     )
+    with op.batch_alter_table("call_content", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_call_content_stored_at"), ["stored_at"], unique=False)
+
     op.create_table(
         "route_version",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -379,6 +383,9 @@ def downgrade() -> None:
 
     op.drop_table("decision")
     op.drop_table("route_version")
+    with op.batch_alter_table("call_content", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_call_content_stored_at"))
+
     op.drop_table("call_content")
     op.drop_table("source_file")
     op.drop_table("run")

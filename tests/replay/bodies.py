@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from evalharness.ladder import Effort, Tier
@@ -57,10 +58,25 @@ def said(*contents: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - raw JSON
     return [{"role": ("user", "assistant")[i % 2], "content": content} for i, content in enumerate(contents)]
 
 
+def use(call_id: str, city: str) -> dict[str, Any]:
+    """A tool call in Anthropic's words."""
+    return {"type": "tool_use", "id": call_id, "name": "weather", "input": {"city": city}}
+
+
+def call(call_id: str, city: str) -> dict[str, Any]:
+    """The same in chat completions."""
+    return {"id": call_id, "type": "function", "function": {"name": "weather", "arguments": json.dumps({"city": city})}}
+
+
+def result(call_id: str, content: Any = "rain") -> dict[str, Any]:  # noqa: ANN401 - raw JSON
+    """What the tool gave back, in Anthropic's words."""
+    return {"type": "tool_result", "tool_use_id": call_id, "content": content}
+
+
 def outcome(wire: Wire, body: dict[str, Any], candidate: Tier, **more: Any) -> Adapted | Refusal:  # noqa: ANN401 - as `adapt`
     """What becomes of a body that the usual tier of its protocol served; content may go anywhere."""
-    more = {"serving": SERVED[wire], "egress": EVERYWHERE} | more
-    return adapt(Request(wire=wire, body=body), candidate=candidate, **more)
+    settings: dict[str, Any] = {"serving": SERVED[wire], "egress": EVERYWHERE} | more
+    return adapt(Request(wire=wire, body=body), candidate=candidate, **settings)
 
 
 def adapted(wire: Wire, body: dict[str, Any], candidate: Tier, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - as `adapt`

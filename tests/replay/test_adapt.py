@@ -68,7 +68,10 @@ def test_content_goes_only_where_egress_allows(serving: Tier, candidate: Tier, e
 def test_a_plain_request_keeps_all_but_the_model(wire: Wire, body: dict[str, Any], candidate: Tier) -> None:
     """Text goes over untouched; what is added is ours to add, and recorded."""
     replayed = adapted(wire, body, candidate)
-    ours = {"anthropic": {"service_tier": "standard_only"}, "openai": {"service_tier": "default", "store": False}}
+    ours: dict[str, dict[str, Any]] = {
+        "anthropic": {"service_tier": "standard_only"},
+        "openai": {"service_tier": "default", "store": False},
+    }
     assert replayed == body | {"model": candidate.model} | ours[candidate.provider]
     assert set(changes(wire, body, candidate)) == {"model", *ours[candidate.provider]}
 
@@ -163,7 +166,7 @@ def test_what_names_people_or_spends_reserved_capacity_is_not_sent(wire: Wire, b
         (CHAT, chat(top_logprobs=3), "logprobs"),
         (CHAT, chat(logit_bias={"50256": -100}), "logprobs"),
         (RESPONSES, responses(top_logprobs=3), "logprobs"),
-        (ANTHROPIC, messages(messages=said("a", "b", "c") + [{"role": "system", "content": "d"}]), "system_position"),
+        (ANTHROPIC, messages(messages=[*said("a", "b", "c"), {"role": "system", "content": "d"}]), "system_position"),
         (ANTHROPIC, messages(messages=said("a", "The answer is")), "prefill"),
     ],
 )
@@ -467,9 +470,10 @@ def test_verbosity_is_kept_where_the_model_has_it() -> None:
 
 def test_pictures_and_documents_in_the_request_stay_with_the_vendor() -> None:
     """What travels in the body is the same bytes again."""
+    pdf = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
     content = [
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
-        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}, "citations": {"enabled": True}},
+        {"type": "document", "source": pdf, "citations": {"enabled": True}},
         {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "a"}]}},
         {"type": "search_result", "source": "https://x", "title": "t", "content": [{"type": "text", "text": "a"}]},
     ]  # fmt: skip
@@ -510,7 +514,7 @@ def test_ids_of_stored_items_are_taken_off() -> None:
     """A replay is not stored and belongs to no conversation."""
     items = [
         {"role": "user", "content": "a"},
-        {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [{"type": "output_text", "text": "b", "annotations": []}]},
+        {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": "b"},
         {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
     ]  # fmt: skip

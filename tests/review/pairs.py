@@ -78,7 +78,7 @@ def add_pairs(
             )  # fmt: skip
             session.flush()
             asked = body or {"model": DEARER, "max_tokens": 100, "messages": [{"role": "user", "content": prompt}]}
-            session.add(CallContent(call_id=call_id, request=json.dumps(asked), output=a.to_json()))
+            session.add(CallContent(call_id=call_id, request=json.dumps(asked), output=a.to_json(), stored_at=NOW))
             replay = Replay(
                 call_id=call_id, route_version_id=version.id, window_id=window.id, window_seq=1, draw=order[i], arm="shadow",
                 tier="small", state="answered", not_before=NOW, output=b.to_json(),

@@ -170,6 +170,12 @@ def test_synchronous_clients_are_answered_from_a_thread() -> None:
         assert [entry.n for entry in provider.ledger] == [1, 2, 3]
 
 
+def test_a_port_in_use_is_the_callers_error() -> None:
+    """A provider that cannot listen raises where it was started, not in its thread."""
+    with running() as first, pytest.raises(OSError, match="in use"), running(port=int(first.url.rsplit(":")[-1])):
+        pytest.fail("the port was taken")
+
+
 async def test_the_same_question_has_the_same_answer_in_all_protocols(provider: Provider) -> None:
     """System text, wherever a protocol keeps it, is no part of the question that the data set is asked."""
     async with claude(provider) as client, gpt(provider) as other:
@@ -459,11 +465,13 @@ async def test_a_request_without_a_key_is_not_answered(provider: Provider, path:
     assert provider.ledger.billed == ()
 
 
-async def test_a_body_that_is_no_json_object_is_an_error(provider: Provider) -> None:
-    """Broken JSON is status 400 in the vendor's error shape."""
-    async with httpx2.AsyncClient(trust_env=False) as http:
-        reply = await http.post(f"{provider.url}/v1/messages", content=b"[1", headers={"x-api-key": KEY})
+@pytest.mark.parametrize("content", [b"[1", b"[]", b"{}", b'{"model":"m","max_tokens":1,"messages":["hi"]}'])
+async def test_a_malformed_body_is_an_error_on_record(provider: Provider, content: bytes) -> None:
+    """A body that is no request is status 400 in the vendor's error shape, and on the ledger."""
+    async with httpx2.AsyncClient(trust_env=False, headers={"x-api-key": KEY}) as http:
+        reply = await http.post(f"{provider.url}/v1/messages", content=content)
     assert (reply.status_code, reply.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert [(entry.status, entry.usage) for entry in provider.ledger] == [(400, None)]
 
 
 async def test_the_module_serves_as_a_process(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_the_log_holds_the_output_that_the_truth_is_about(traffic: Traffic, call
         assert truth.task_type == call.task_type
         assert truth.preference == 0
         assert not truth.regression
-        if call.source != "litellm" and call.request.wire is Wire.ANTHROPIC_MESSAGES:
+        if call.request.wire is not Wire.OPENAI_RESPONSES:
             assert call.response_id is not None
             assert traffic.truth(call.response_id, call.model) == truth
 
