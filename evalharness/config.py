@@ -140,6 +140,7 @@ class ClassifyRule:
     """[[classify]]: the first rule that matches names the task type of a call that has none; all given conditions must hold."""
 
     task_type: str
+    """What a matching call is."""
     contains: str = ""
     """Text that the system prompt or the last user message contains, case-insensitive."""
     regex: str = ""
@@ -211,8 +212,8 @@ def parse(text: str, environ: Mapping[str, str], *, name: str = "evalharness.tom
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: not valid TOML: {error}") from error
     _refuse_unknown(raw, Config, name, "")
-    _inherit(raw)
     _from_environment(raw, environ)
+    _inherit(raw)
     try:
         config = msgspec.convert(raw, Config, strict=True, str_keys=True)
     except msgspec.ValidationError as error:
@@ -249,26 +250,34 @@ def _inherit(raw: dict[str, Any]) -> None:
 
 
 def _from_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
-    """Let EVALHARNESS_SECTION_KEY override the scalar keys of the sections, and EVALHARNESS_KEY those of the top level."""
+    """
+    Let EVALHARNESS_SECTION_KEY override a key of a section (`[defaults]` too), and EVALHARNESS_KEY one of the top level.
+
+    Tables that have names of their own (tiers, task types, rules) are in the file alone, where they can be reviewed.
+    """
     hints = get_type_hints(Config)
     for top in fields(Config):
         kind = hints[top.name]
         if is_dataclass(kind):
             section = raw.setdefault(top.name, {})
+            inner = get_type_hints(kind)
             for key in fields(kind):
-                value = environ.get(f"EVALHARNESS_{top.name}_{key.name}".upper())
-                if value is not None and isinstance(section, dict):
-                    section[key.name] = _scalar(value, get_type_hints(kind)[key.name])
-        elif kind is str and (value := environ.get(f"EVALHARNESS_{top.name}".upper())) is not None:
-            raw[top.name] = value
+                variable = f"EVALHARNESS_{top.name}_{key.name}".upper()
+                if variable in environ and isinstance(section, dict):
+                    section[key.name] = _from_variable(variable, environ[variable], inner[key.name])
+        elif kind in {str, tuple[str, ...]} and (variable := f"EVALHARNESS_{top.name}".upper()) in environ:
+            raw[top.name] = _from_variable(variable, environ[variable], kind)
 
 
-def _scalar(value: str, kind: Any) -> Any:  # noqa: ANN401 - the type of a configuration key
-    """A value of the environment as the type that its key has; a wrong one is left for the validation to name."""
+def _from_variable(variable: str, value: str, kind: Any) -> Any:  # noqa: ANN401 - the type of a configuration key
+    """The text of a variable as TOML would have its key; lists are separated by commas."""
+    if get_origin(kind) is tuple:
+        return [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError:
-        return value
+        return msgspec.to_builtins(msgspec.convert(value, kind, strict=False))
+    except msgspec.ValidationError as error:
+        what = str(error)
+        raise ConfigError(f"{variable}: {what[0].lower()}{what[1:]}.") from error
 
 
 def _refuse_unknown(raw: Any, kind: Any, name: str, path: str) -> None:  # noqa: ANN401 - raw TOML
@@ -306,44 +315,79 @@ def _readable(message: str) -> str:
 
 def _validate(config: Config, name: str) -> None:
     """Raise for values that have the right type and make no sense."""
-    _validate_ladder_and_policies(config, name)
-    _validate_sections(config, name)
+    _validate_ladder(config, name)
+    for where, policy in [("defaults", config.defaults), *((f"task_types.{k}", v) for k, v in config.task_types.items())]:
+        _validate_policy(policy, where, [tier.name for tier in config.tier], name)
+    for task_type in config.task_types:
+        _validate_name(task_type, f"task_types.{task_type[:50]}", name)
+    for section, key, low, high in _SECTION_RANGES:
+        _validate_range(getattr(getattr(config, section), key), f"{section}.{key}", low, high, name)
+    _validate_rules(config, name)
 
 
-def _validate_ladder_and_policies(config: Config, name: str) -> None:
+def _validate_ladder(config: Config, name: str) -> None:
     names = [tier.name for tier in config.tier]
-    for twice in {n for n in names if names.count(n) > 1}:
+    for twice in sorted({n for n in names if names.count(n) > 1}):
         raise ConfigError(f"{name}: tier {twice!r} is named twice; every [[tier]] needs its own name.")
-    for task_type, policy in [("defaults", config.defaults), *config.task_types.items()]:
-        where = "defaults" if task_type == "defaults" else f"task_types.{task_type}"
-        for key, low, high in _RANGES:
-            value = getattr(policy, key)
-            if value is not None and not low <= value <= high:
-                raise ConfigError(f"{name}: key '{where}.{key}' is {value!r}; it must lie in [{low}, {high}].")
-        if policy.p0 is not None and policy.p1 is not None and policy.p0 >= policy.p1:
-            raise ConfigError(f"{name}: key '{where}.p0' is {policy.p0!r}; it must be below p1 = {policy.p1!r}.")
-        for candidate in policy.candidates:
-            if candidate not in names:
-                near = difflib.get_close_matches(candidate, names, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"Tiers: {', '.join(names) or 'none'}."
-                raise ConfigError(f"{name}: key '{where}.candidates' names {candidate!r}, which is no tier. {hint}")
+    for i, tier in enumerate(config.tier):
+        _validate_name(tier.name, f"tier[{i}].name", name)
+        _validate_name(tier.model, f"tier[{i}].model", name)
+        for key in ("input", "output", "cache_read", "cache_write") if tier.prices else ():
+            _validate_range(getattr(tier.prices, key), f"tier[{i}].prices.{key}", 0, 1_000_000, name)
 
 
-def _validate_sections(config: Config, name: str) -> None:
-    for key, value in [("limits.concurrency", config.limits.concurrency), ("limits.tries", config.limits.tries),
-                       ("limits.requests_per_minute", config.limits.requests_per_minute)]:  # fmt: skip
-        if value < 1:
-            raise ConfigError(f"{name}: key '{key}' is {value!r}; it must be at least 1.")
-    if config.budget.run_usd < 0:
-        raise ConfigError(f"{name}: key 'budget.run_usd' is {config.budget.run_usd!r}; it cannot be negative.")
+def _validate_policy(policy: Policy, where: str, tiers: list[str], name: str) -> None:
+    for key, low, high in _POLICY_RANGES:
+        _validate_range(getattr(policy, key), f"{where}.{key}", low, high, name)
+    if (policy.p0 is None) != (policy.p1 is None):
+        raise ConfigError(f"{name}: keys '{where}.p0' and '{where}.p1' are given together or not at all.")
+    if policy.p0 is not None and policy.p1 is not None and policy.p0 >= policy.p1:
+        raise ConfigError(f"{name}: key '{where}.p0' is {policy.p0!r}; it must be below p1 = {policy.p1!r}.")
+    stray = "delta" if policy.metric in {Metric.REGRESSION, Metric.ACCEPTABLE} else "p0"
+    if getattr(policy, stray) is not None:
+        raise ConfigError(f"{name}: key '{where}.{stray}' does not belong to metric = {policy.metric.value!r}; remove it.")
+    if policy.cap is not None and policy.cap < policy.n_min:
+        raise ConfigError(f"{name}: key '{where}.cap' is {policy.cap!r}; it must be at least n_min = {policy.n_min!r}.")
+    for candidate in policy.candidates:
+        if candidate not in tiers:
+            near = difflib.get_close_matches(candidate, tiers, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Tiers: {', '.join(tiers) or 'none'}."
+            raise ConfigError(f"{name}: key '{where}.candidates' names {candidate!r}, which is no tier. {hint}")
+        if policy.candidates.count(candidate) > 1:
+            raise ConfigError(f"{name}: key '{where}.candidates' names {candidate!r} twice.")
+
+
+def _validate_rules(config: Config, name: str) -> None:
     for i, rule in enumerate(config.classify):
+        _validate_name(rule.task_type, f"classify[{i}].task_type", name)
+        if not (rule.contains or rule.regex or rule.tag or rule.model):
+            raise ConfigError(f"{name}: key 'classify[{i}]' has no condition; give contains, regex, tag or model.")
         try:
             re.compile(rule.regex)
         except re.error as error:
             raise ConfigError(f"{name}: key 'classify[{i}].regex' is no regular expression: {error}.") from error
 
 
-_RANGES: tuple[tuple[str, float, float], ...] = (
+def _validate_range(value: float | None, key: str, low: float, high: float, name: str) -> None:
+    """Raise unless the value is left out or in [low, high]; TOML's nan is in no range."""
+    if value is not None and not low <= value <= high:
+        raise ConfigError(f"{name}: key '{key}' is {value!r}; it must lie in [{low}, {high}].")
+
+
+def _validate_name(value: str, key: str, name: str) -> None:
+    """Raise for names that no table, terminal or database column can hold."""
+    if not (0 < len(value) <= _NAME_LIMIT and value.isprintable() and value == value.strip()):
+        raise ConfigError(f"{name}: key '{key}' is no name; give 1 to {_NAME_LIMIT} printable characters without spaces around them.")
+
+
+_NAME_LIMIT = 200
+_POLICY_RANGES: tuple[tuple[str, float, float], ...] = (
     ("share", 0, 1), ("audit_share", 0, 1), ("p0", 0.5, 0.999), ("p1", 0.5, 0.9999),
     ("alpha", 0.0001, 0.5), ("beta", 0.0001, 0.5), ("n_min", 1, 1_000_000), ("cap", 1, 10_000_000), ("delta", 0.001, 0.5),
+    ("max_length_ratio", 0.01, 1_000_000),
+)  # fmt: skip
+_SECTION_RANGES: tuple[tuple[str, str, float, float], ...] = (
+    ("budget", "run_usd", 0, 1_000_000), ("limits", "concurrency", 1, 10_000), ("limits", "requests_per_minute", 1, 10_000_000),
+    ("limits", "timeout_s", 0.1, 86_400), ("limits", "tries", 1, 100), ("limits", "max_output_tokens", 1, 10_000_000),
+    ("retention", "content_days", 0, 36_500), ("review", "lease_minutes", 1, 10_080), ("review", "min_reviewers", 0, 1_000),
 )  # fmt: skip

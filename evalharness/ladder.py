@@ -18,7 +18,9 @@ class Prices:
     """A tier's own prices in USD per million tokens; given, they override the catalogue."""
 
     input: float
+    """Of a token that no cache read or wrote."""
     output: float
+    """Of a token that was written, reasoning included."""
     cache_read: float | None = None
     """None: as `input`."""
     cache_write: float | None = None
@@ -34,6 +36,7 @@ class Tier:
     provider: Literal["anthropic", "openai"]
     """The wire protocol it speaks; "openai" is also every OpenAI-compatible server."""
     model: str
+    """The name under which the provider serves it; fixed ones ("claude-haiku-4-5-20251001") keep evidence comparable."""
     vendor: str = ""
     """Who sees the content, for egress rules and prices; "" means the provider."""
     base_url: str = ""

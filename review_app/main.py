@@ -16,7 +16,11 @@ from evalharness.review.queue import Queue
 from evalharness.store import Store, migrate
 
 
-@st.cache_resource(show_spinner=False)
+def _close(resources: tuple[Config, Store]) -> None:
+    resources[1].close()
+
+
+@st.cache_resource(show_spinner=False, on_release=_close)
 def opened(path: str) -> tuple[Config, Store]:
     """The configuration and its database, once per process."""
     loaded = configuration.load(Path(path), os.environ)
@@ -54,4 +58,5 @@ def main() -> None:
         st.caption(f"Local mode: you are the reviewer {queue.reviewer!r}, and anyone who uses this computer is.")
 
 
-main()
+if __name__ == "__main__":  # Streamlit runs the script under this name
+    main()

@@ -24,8 +24,8 @@ from evalharness.model import Pair, RouteState, Side, Verdict
 from evalharness.pipeline import Shadow, Watcher
 from evalharness.report import RouteReport, html, terminal
 from evalharness.review.blind import left_side
-from evalharness.simulate.provider import running
-from evalharness.simulate.quality import HAIKU, MODELS, OPUS, SONNET
+from evalharness.simulate.provider import Settings, running
+from evalharness.simulate.quality import HAIKU, LATENCY_MS, MODELS, OPUS, SONNET, TOKENS_PER_S
 from evalharness.simulate.reviewers import Reviewer
 from evalharness.simulate.traffic import TASK_TYPES, Traffic
 from evalharness.store import Store, migrate, pairs
@@ -61,7 +61,8 @@ def command(folder: Path, seed: int | None) -> None:
     with steps.step("traffic", "two weeks of production calls, as three kinds of logs"):
         _clear(folder)
         logs = [str(path) for path in traffic.write_log(folder / "logs")]
-    with running(traffic.answers()) as provider:
+    settings = Settings(models=MODELS, latency_ms=LATENCY_MS, tokens_per_s=TOKENS_PER_S)
+    with running(traffic.answers(), settings) as provider:
         edge.config_path.write_text(_configuration(provider.url), encoding="utf-8")
         config = load(edge.config_path, {})
         with Store(config.database.url) as store:
@@ -122,7 +123,7 @@ def _configuration(url: str) -> str:
         "",
         "[limits]",
         "requests_per_minute = 100000",
-        "concurrency = 64",
+        "concurrency = 96",
         "",
     ]
     for model in MODELS:

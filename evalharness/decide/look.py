@@ -15,18 +15,16 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from evalharness.config import Config
 from evalharness.decide import blockers as block
 from evalharness.decide.evidence import Evidence, evidence
-from evalharness.decide.losses import Place, place
+from evalharness.decide.losses import Place, Source, place
 from evalharness.decide.plan import grades_needed
 from evalharness.decide.rule import ENGINE, Rule
 from evalharness.decide.sentence import outlook, sentence
 from evalharness.decide.trace import trace
 from evalharness.model import Event, Grade, RouteState, Verdict
-from evalharness.store import Store, decisions, places
+from evalharness.store import Session, Store, decisions, places
 from evalharness.store.places import PlaceRow, Version
 from evalharness.store.review import EffectiveGrade, effective_grades
 
@@ -74,7 +72,8 @@ def _look(session: Session, version: Version, config: Config, now: datetime) -> 
     blocked = _blockers(rows, grades, counted, suspects, config)
     stored = _stored(version, rule, found, ordered, blocked)
     stored |= {
-        "table": _table(counted), "suspects": suspects, "audit": _audit(rows, counted), "reviewers": len(_reviewers(counted)),
+        "estimate": _estimate(rows, ordered), "table": _table(counted), "suspects": suspects, "audit": _audit(rows, counted),
+        "reviewers": len(_reviewers(counted)),
         "failed": sum(row.state == "failed" for row in rows), "unsent": sum(row.state in {"queued", "sent"} for row in rows),
         "windows": [{"seq": w.seq, "first_at": w.first_at.isoformat(), "last_at": w.last_at.isoformat(), "share": w.share,
                      "seen": w.seen, "drawn": w.drawn, "unreplayable": w.unreplayable} for w in places.windows(session, version.id)],
@@ -149,6 +148,21 @@ def _baseline(counted: Mapping[int, Sequence[EffectiveGrade]], pair_ids: Sequenc
 
 def _reviewers(counted: Mapping[int, Sequence[EffectiveGrade]]) -> set[str]:
     return {g.reviewer for given in counted.values() for g in given}
+
+
+def _estimate(rows: Sequence[PlaceRow], ordered: Sequence[Place]) -> float | None:
+    """
+    The success rate as it looks now; None before anything is known.
+
+    Pairs that a rule settles and pairs that need a human are two strata, weighted by their places: where grading stopped early, the
+    mean over what is closed would be that of the easy pairs.
+    """
+    strata = [
+        [p for row, p in zip(rows, ordered, strict=True) if row.pair_id is not None and bool(row.settled) is s] for s in (True, False)
+    ]
+    known = [(len(places_), [p.plus for p in places_ if p.source is not Source.OPEN]) for places_ in strata]
+    told = [(n, sum(losses) / len(losses)) for n, losses in known if losses]
+    return 1 - sum(n * mean for n, mean in told) / sum(n for n, _ in told) if told else None
 
 
 def _table(counted: Mapping[int, Sequence[EffectiveGrade]]) -> dict[str, int]:

@@ -17,12 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.classify import classifier
-from evalharness.config import Config
+from evalharness.config import UNCLASSIFIED, Config
 from evalharness.draw import draw, threshold
+from evalharness.errors import InputError
 from evalharness.model import Call
 from evalharness.pricing import PriceList
 from evalharness.readers import NotACall, Unreadable, read
-from evalharness.readers.lines import STDIN, Line, open_lines, record_of
+from evalharness.readers.lines import MAX_LINE_BYTES, STDIN, Line, open_lines, record_of
 from evalharness.store import Store, calls
 from evalharness.store.calls import Booked, Position
 
@@ -83,7 +84,10 @@ def run(
     """
     importer = _Importer(store, config, format_name, quarantine, now)
     for path in paths:
-        importer.read_file(path, on_bytes)
+        try:
+            importer.read_file(path, on_bytes)
+        except OSError as error:  # gone, or closed to us, between two looks at it
+            raise InputError(f"{error.filename or path!r} cannot be used: {error.strerror}.") from error
     return importer.done
 
 
@@ -107,9 +111,8 @@ class _Importer:
         start = self._start(where)
         if start is None:
             return
-        at = datetime.fromtimestamp(Path(where).stat().st_mtime, UTC)
         for batch in _batches(open_lines(path, offset=start.offset, first_number=start.lines + 1)):
-            found, _ = self._read(where, batch, at)
+            found, _ = self._read(where, batch, self._time_of(where))
             with self.store.read() as session:
                 known = calls.known(session, [call.id for call in found]) | calls.own_replays(session, found)
             yield from (self._book(call) for call in found if call.id not in known)
@@ -123,20 +126,21 @@ class _Importer:
             self.done.unchanged += 1
             on_bytes(Path(where).stat().st_size)
             return
-        reached, lines, quarantined = start.offset, start.lines, start.quarantined
-        at = self.now() if where == STDIN else datetime.fromtimestamp(Path(where).stat().st_mtime, UTC)
+        reached, quarantined = start.offset, start.quarantined
+        at = self._time_of(where)
         on_bytes(reached)
         for batch in _batches(open_lines(path, offset=start.offset, first_number=start.lines + 1)):
             whole = self._whole(where, batch)
             if not whole:
                 break
             found, bad = self._read(where, whole, at)
-            lines, quarantined = whole[-1].number, quarantined + len(bad)
+            quarantined += len(bad)
             self._note_bad(bad)
-            position = Position(head="", size=0, offset=whole[-1].offset_end, lines=lines, quarantined=quarantined)
-            self._store(found, where, position)
-            on_bytes(whole[-1].offset_end - reached)
-            reached = whole[-1].offset_end
+            last = whole[-1]
+            self._store(found, where, Position(head="", size=0, offset=last.offset_end, lines=last.number, quarantined=quarantined))
+            on_bytes(last.offset_end - reached)
+            reached = last.offset_end
+        self._note_whole(where)
 
     def _start(self, where: str) -> Position | None:
         """Where to go on in a file; None if nothing is new in it."""
@@ -151,6 +155,10 @@ class _Importer:
         if known.size == size:
             return None
         return known if size > known.offset and not _is_packed(Path(where)) else begin
+
+    def _time_of(self, where: str) -> datetime:
+        """The time of a record that has none: its file's."""
+        return datetime.fromtimestamp(Path(where).stat().st_mtime, UTC) if Path(where).is_file() else self.now()
 
     def _whole(self, where: str, batch: list[Line]) -> list[Line]:
         """The batch without a last line that is still being written."""
@@ -185,16 +193,21 @@ class _Importer:
             own = calls.own_replays(session, found)
             booked = [self._book(call) for call in found if call.id not in own]
             new = calls.add_calls(session, booked, self.now())
-            if where != STDIN and Path(where).is_file():
-                path = Path(where)
-                full = replace(
-                    reached, head=_head(path, reached.offset), size=reached.offset if not _is_packed(Path(where)) else path.stat().st_size
-                )
-                calls.set_position(session, where, full, self.now())
+            if (path := Path(where)).is_file():
+                size = 0 if _is_packed(path) else reached.offset
+                calls.set_position(session, where, replace(reached, head=_head(path, reached.offset), size=size), self.now())
         self.done.own_replays += len(own)
         self.done.new += len(new)
         self.done.known += len(booked) - len(new)
         self._count({b.call.id: b for b in booked if b.call.id in new}.values())
+
+    def _note_whole(self, where: str) -> None:
+        """Note that a packed file was read to its end: before, its offset tells nothing and a killed import reads it anew."""
+        if not ((path := Path(where)).is_file() and _is_packed(path)):
+            return
+        with self.store.begin() as session:
+            if reached := calls.position(session, where):
+                calls.set_position(session, where, replace(reached, size=path.stat().st_size), self.now())
 
     def _book(self, call: Call) -> Booked:
         reason = call.unreplayable or (call.error and "production_error") or (None if call.output else "no_output")
@@ -204,15 +217,17 @@ class _Importer:
         number = draw(self.config.sample.salt, call.id)
         usd = self.prices.usd(call.provider, call.model, call.usage, call.at) if call.usage else None
         share = self.config.policy(task_type).share
+        if usd is None or call.usd == 0:  # a logged zero is an answer out of a proxy's cache
+            usd = call.usd
         return Booked(
-            call=call, task_type=task_type, tier=tier.name if tier else None, draw=number, usd=call.usd if usd is None else usd,
+            call=call, task_type=task_type, tier=tier.name if tier else None, draw=number, usd=usd,
             keep_content=reason is None and call.request is not None and number < threshold(share),
         )  # fmt: skip
 
     def _count(self, new: Iterable[Booked]) -> None:
         for booked in new:
-            self.done.unclassified += booked.task_type == "unclassified"
-            self.done.unpriced += booked.usd is None
+            self.done.unclassified += booked.task_type == UNCLASSIFIED
+            self.done.unpriced += booked.usd is None and booked.call.error is None
             if booked.call.unreplayable:
                 self.done.unreplayable[booked.call.unreplayable] += 1
             if booked.tier is None:
@@ -241,16 +256,17 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def _head(path: Path, offset: int) -> str:
-    """A hash of a file's beginning, as far as it was read: a file that grew keeps it, another file under its name has another."""
+    """
+    A hash of a file's beginning and of what stands before an offset: a file that grew keeps it, another one under its name has another.
+
+    Both ends count, since logs that begin with the same long prompt are the same for their first kilobytes.
+    """
     length = min(offset, _HEAD_BYTES)
     with path.open("rb") as file:
-        return f"{length}:{hashlib.sha256(file.read(length)).hexdigest()[:32]}"
-
-
-def _full(path: Path, reached: Position) -> Position:
-    """A position with what recognises its file; in a packed file an offset does not tell whether the file grew."""
-    size = path.stat().st_size if _is_packed(path) else reached.offset
-    return replace(reached, head=_head(path, reached.offset), size=size)
+        found = hashlib.sha256(file.read(length))
+        file.seek(offset - length)
+        found.update(file.read(length))
+    return f"{length}:{found.hexdigest()[:32]}"
 
 
 def _is_packed(path: Path) -> bool:
@@ -260,7 +276,7 @@ def _is_packed(path: Path) -> bool:
 
 def _record(line: Line) -> dict[str, object]:
     if line.too_long:
-        raise Unreadable("line_too_long", "", "split the record; a line may have 64 MB")
+        raise Unreadable("line_too_long", "", f"split the record; a line may have {MAX_LINE_BYTES // 2**20} MB")
     return record_of(line.raw)
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from evalharness.config import Config
 from evalharness.errors import PromoteError
 from evalharness.model import Event, RouteState
@@ -16,7 +14,7 @@ from evalharness.promote.differences import Direction, differences, direction
 from evalharness.promote.propose import Ground, Standing, of_stored, read_current, read_ground, read_routes
 from evalharness.promote.table import SCHEMA, Entry, RoutingTable, parse
 from evalharness.promote.write import exclusive, write
-from evalharness.store import Store, decisions, places
+from evalharness.store import Session, Store, decisions, places
 
 _LONGEST_NAME = 255
 _LONGEST_DAYS = 3650

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from evalharness.config import Config
 from evalharness.errors import PromoteError
 from evalharness.ladder import Ladder
 from evalharness.model import RouteState, Verdict
 from evalharness.promote.differences import Difference, differences
 from evalharness.promote.table import Entry, RoutingTable, Step, from_content, tier_of_config
-from evalharness.store import Store, calls, decisions, places
+from evalharness.store import Session, Store, calls, decisions, places
 
 SERVES_SHARE = 0.05
 """A tier with fewer of a task type's calls does not serve it: these are fallbacks and trials."""

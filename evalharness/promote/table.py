@@ -229,7 +229,7 @@ def _foreign(raw: object, ours: object, path: str = "") -> str | None:
             if key not in ours:
                 return f"key {(path + key)!r}"
         return next((found for key in raw if (found := _foreign(raw[key], ours[key], f"{path}{key}."))), None)
-    if isinstance(raw, list) and isinstance(ours, list):
+    if isinstance(raw, list) and isinstance(ours, (list, tuple)):
         pairs = zip(raw, ours, strict=False)
         return next((found for i, (a, b) in enumerate(pairs) if (found := _foreign(a, b, f"{path}{i}."))), None)
     return None

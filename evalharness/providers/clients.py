@@ -16,9 +16,9 @@ from evalharness.providers.anthropic import Anthropic
 from evalharness.providers.endpoint import Endpoint
 from evalharness.providers.failure import ERRORS, INVALID_BODY, NO_USAGE, TIMEOUT, Garbled, failure
 from evalharness.providers.openai import OpenAI
-from evalharness.readers.output import NO_ANSWER, output_of
-from evalharness.readers.unreadable import Unreadable
-from evalharness.readers.usage import usage_of
+from evalharness.wire.output import NO_ANSWER, output_of
+from evalharness.wire.unreadable import Unreadable
+from evalharness.wire.usage import usage_of
 
 _SDKS: dict[str, type[Anthropic | OpenAI]] = {"anthropic": Anthropic, "openai": OpenAI}
 

@@ -3,8 +3,8 @@ One file per log format, each giving a `Call`; `read` is the one way in.
 
     native, litellm, http (recorded exchanges), anthropic, openai_chat, openai_responses
 
-What they share: `lines` (files into lines), `bodies` (envelopes), `answer` = `sse` + `output` + `usage`, `faithful` (is the log
-enough to replay?), `fields` and `labels` (raw JSON into values), `wires` (which protocol, which vendor).
+What they share: `lines` (files into lines), `bodies` (envelopes), `answer` (a response, streamed by `sse` or whole), `faithful` (is the log
+enough to replay?), `labels` (task types and tags), `wires` (which protocol, which vendor).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from evalharness.errors import InputError
 from evalharness.model import Call
 from evalharness.readers import anthropic, litellm, native, openai_chat, openai_responses, recorded_http
-from evalharness.readers.unreadable import NotACall, Unreadable
+from evalharness.wire.unreadable import NotACall, Unreadable
 
 __all__ = ["READERS", "NotACall", "Reader", "Unreadable", "detect", "read"]
 

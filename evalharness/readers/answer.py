@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalharness.model import Output, Usage, Wire
-from evalharness.readers.fields import label, sub
-from evalharness.readers.output import NO_ANSWER, output_of
 from evalharness.readers.sse import assembled, is_stream
-from evalharness.readers.unreadable import Unreadable
-from evalharness.readers.usage import usage_of
 from evalharness.readers.wires import body_of
+from evalharness.wire.fields import label, sub
+from evalharness.wire.output import NO_ANSWER, output_of
+from evalharness.wire.unreadable import Unreadable
+from evalharness.wire.usage import usage_of
 
 HTTP_ERROR = 400
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")

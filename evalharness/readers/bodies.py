@@ -20,10 +20,10 @@ from evalharness.ladder import bare
 from evalharness.model import Call, CallId, Request, Wire
 from evalharness.readers.answer import Answer, answer_of, code
 from evalharness.readers.faithful import unreplayable
-from evalharness.readers.fields import fingerprint, identity, label, moment, number, sub, usd
 from evalharness.readers.labels import tags_of, task_type_of
-from evalharness.readers.unreadable import NotACall, Unreadable
 from evalharness.readers.wires import body_of, vendor_of, wire_of_request, wire_of_response
+from evalharness.wire.fields import fingerprint, identity, label, moment, number, sub, usd
+from evalharness.wire.unreadable import NotACall, Unreadable
 
 _REQUEST_KEYS = ("request", "request_body", "body", "params")
 _RESPONSE_KEYS = ("response", "response_body", "result", "message")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalharness.readers.fields import label
+from evalharness.wire.fields import label
 
 _TASK_TAGS = ("task:", "task_type:")
 MAX_TAGS = 64

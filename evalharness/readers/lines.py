@@ -21,7 +21,7 @@ import msgspec
 
 from evalharness.errors import InputError
 from evalharness.readers.faithful import MAX_DEPTH, nodes
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.unreadable import Unreadable
 
 MAX_LINE_BYTES = 40 * 2**20
 """A longer line is skipped, never held: the largest request that a vendor takes is 32 MB, and decoding holds a line several times."""

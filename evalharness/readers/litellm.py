@@ -23,11 +23,11 @@ from evalharness.model import Call, CallId, Request, Usage, Wire
 from evalharness.readers.answer import Answer, answer_of, code
 from evalharness.readers.bodies import model_of
 from evalharness.readers.faithful import unreplayable
-from evalharness.readers.fields import fingerprint, identity, label, moment, number, sub, text, usd
 from evalharness.readers.labels import tags_of, task_type_of
-from evalharness.readers.unreadable import NotACall
-from evalharness.readers.usage import usage_of
 from evalharness.readers.wires import wire_of_response
+from evalharness.wire.fields import fingerprint, identity, label, moment, number, sub, text, usd
+from evalharness.wire.unreadable import NotACall
+from evalharness.wire.usage import usage_of
 
 NAME = "litellm"
 HEALTH_CHECK_TAG = "litellm-internal-health-check"

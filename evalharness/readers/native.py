@@ -32,9 +32,9 @@ from evalharness.model import Call, CallId, Request, Usage, Wire
 from evalharness.readers.answer import Answer, answer_of, code
 from evalharness.readers.bodies import model_of
 from evalharness.readers.faithful import unreplayable
-from evalharness.readers.fields import identity, label, mapping, moment, number, text, tokens, usd
 from evalharness.readers.labels import tags_of, task_type_of
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.fields import identity, label, mapping, moment, number, text, tokens, usd
+from evalharness.wire.unreadable import Unreadable
 
 NAME = "native"
 VERSION = 1

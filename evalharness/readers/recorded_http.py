@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from evalharness.model import Call
 from evalharness.readers.bodies import Exchange, call_of
-from evalharness.readers.fields import mapping, sub, text, tokens
-from evalharness.readers.unreadable import NotACall, Unreadable
 from evalharness.readers.wires import body_of, is_other_work, vendor_of, wire_of_path
+from evalharness.wire.fields import mapping, sub, text, tokens
+from evalharness.wire.unreadable import NotACall, Unreadable
 
 NAME = "http"
 MAX_BODY_BYTES = 64 * 2**20

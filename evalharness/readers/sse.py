@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from evalharness.model import Wire
-from evalharness.readers.fields import mapping, sub, text, tokens_or_zero
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.fields import mapping, sub, text, tokens_or_zero
+from evalharness.wire.unreadable import Unreadable
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 MAX_BLOCKS = 10_000

@@ -10,7 +10,7 @@ import msgspec
 from evalharness.ladder import bare
 from evalharness.model import Wire
 from evalharness.readers.sse import events
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.unreadable import Unreadable
 
 _PATHS = {
     "/messages": Wire.ANTHROPIC_MESSAGES,

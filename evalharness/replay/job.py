@@ -20,6 +20,7 @@ _LIMIT_KEY = {
     Wire.OPENAI_CHAT: "max_completion_tokens",
     Wire.OPENAI_RESPONSES: "max_output_tokens",
 }
+_UNPRICED = "tier {tier.name!r}: no price is known for {tier.model!r}. Give it `prices = {{input = ..., output = ...}}`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +60,15 @@ def job_of(one: Queued, tier: Tier, config: Config, prices: PriceList, at: datet
     worst = prices.worst_usd(tier, input_tokens=worst_input_tokens(limited.request), output_tokens=output_tokens, at=at)
     expected = prices.worst_usd(tier, input_tokens=one.usage.input_tokens, output_tokens=one.usage.output_tokens, at=at)
     if worst is None or expected is None:
-        raise ReplayError(f"tier {tier.name!r}: no price is known for {tier.model!r}. Give it `prices = {{input = ..., output = ...}}`.")
+        raise ReplayError(_UNPRICED.format(tier=tier))
     same_seller = serving.seller == tier.seller
     return Job(id=one.id, adapted=limited, worst_usd=worst, expected_usd=expected, production=one.usage, same_seller=same_seller)
+
+
+def require_price(tier: Tier, prices: PriceList, at: datetime) -> None:
+    """Raise ReplayError if nobody knows the price of the tier's model: without it no budget holds."""
+    if prices.worst_usd(tier, input_tokens=1, output_tokens=1, at=at) is None:
+        raise ReplayError(_UNPRICED.format(tier=tier))
 
 
 def _limited(adapted: Adapted, tokens: int) -> Adapted:

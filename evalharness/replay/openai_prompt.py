@@ -99,8 +99,6 @@ def write_chat(prompt: Prompt, draft: Draft) -> dict[str, Any]:
         body["response_format"] = {"type": "json_schema", "json_schema": _written_schema(prompt.answer, draft)}
     if prompt.effort is not None:
         body["reasoning_effort"] = prompt.effort
-    if prompt.verbosity is not None:
-        body["verbosity"] = prompt.verbosity
     if prompt.stop:
         body["stop"] = list(prompt.stop)
     _write_sampling(prompt, body, draft, openai_chat.SAMPLING)

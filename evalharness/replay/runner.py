@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import math
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,20 +24,23 @@ from decimal import Decimal
 from asyncio_throttle.throttler import Throttler
 
 from evalharness.config import Config
+from evalharness.errors import EvalHarnessError
 from evalharness.ladder import Tier
 from evalharness.model import Failure, Refusal, Reply, Usage
 from evalharness.pricing import PriceList
 from evalharness.providers import Clients
-from evalharness.replay.job import Job, job_of
+from evalharness.replay.job import Job, job_of, require_price
 from evalharness.store import Store, ledger
-from evalharness.store.ledger import Balance, Claim, Result
+from evalharness.store.ledger import Balance, Claim, Claimed, Result
 
 logger = logging.getLogger(__name__)
 
 _PAGE = 100
 _PATIENCE_S = 60.0
 """A provider that asks for a longer pause is left alone until the next run."""
-_LONGEST_PAUSE = timedelta(hours=1)
+_LONGEST_PAUSE_S = 3600.0
+_CROWDED = {"http_429", "http_503", "http_529"}
+"""The limit that production shares is reached: the whole tier waits, not this request alone."""
 _FATAL = {"http_401", "http_402", "http_403", "http_404"}
 """The key, the account or the model is wrong: every further request would fail alike, and none of that is an outcome of a call."""
 
@@ -89,7 +94,7 @@ async def run(
         What was done; with `problems` if a tier could not be used.
 
     Raises:
-        ReplayError: If a key is missing.
+        ReplayError: If a key is missing or a price is not known.
     """
     with store.begin() as session:
         recovered = ledger.recover(session, now(), at_most_once=config.limits.at_most_once)
@@ -100,47 +105,74 @@ async def run(
         progress.problems.append(f"{len(waiting[name])} replays wait for tier {name!r}, which is on the ladder no more.")
     if not tiers:
         return progress
-    with store.begin() as session:
-        run_id = ledger.open_run(session, budget_usd, now())
-    try:
-        async with Clients(tiers, keys, timeout_s=config.limits.timeout_s) as clients:
-            loop = _Loop(store, config, clients, run_id, now=now, stop=stop, progress=progress, on_progress=on_progress)
-            await loop.run({tier: waiting[tier.name] for tier in tiers})
-    finally:
+    prices = PriceList(config.tier)
+    for tier in tiers:
+        require_price(tier, prices, now())
+    async with Clients(tiers, keys, timeout_s=config.limits.timeout_s) as clients:
         with store.begin() as session:
-            ledger.close_run(session, run_id, now())
-            progress.books = ledger.balance(session, run_id)
+            run_id = ledger.open_run(session, budget_usd, now())
+        try:
+            loop = _Loop(store, config, clients, prices, run_id, now=now, stop=stop, progress=progress, on_progress=on_progress)
+            await loop.run({tier: waiting[tier.name] for tier in tiers})
+        finally:
+            with store.begin() as session:
+                ledger.close_run(session, run_id, now())
+                progress.books = ledger.balance(session, run_id)
     return progress
+
+
+class _Pace:
+    """The requests per minute of one model, shared by the tiers that have it."""
+
+    def __init__(self, requests_per_minute: int) -> None:
+        # Spread over the minute: a limit of 60 a minute may be held as one a second, and production lives on what a burst would take.
+        at_once = math.ceil(requests_per_minute / 60)
+        self._throttle = Throttler(rate_limit=at_once, period=60 / (requests_per_minute // at_once))
+        self._queue = asyncio.Lock()  # the throttle polls and is not fair: one waiter at a time
+
+    async def wait(self) -> None:
+        """Until the next request may be sent."""
+        async with self._queue:
+            await self._throttle.acquire()  # type: ignore[no-untyped-call]
 
 
 class _Lane:
     """What waits for one tier, and its pace."""
 
-    def __init__(self, tier: Tier, ids: Sequence[int], requests_per_minute: int) -> None:
+    def __init__(self, tier: Tier, ids: Sequence[int], pace: _Pace) -> None:
         self.tier = tier
+        self.pace = pace
         self.ids = deque(ids)
         self.deferred: list[tuple[datetime, int]] = []
-        self.throttle = Throttler(rate_limit=requests_per_minute, period=60.0)
         self.tries = Counter[int]()
-        self.in_flight = 0
+        self.given_up = 0
+        """Replays that were sent back too often in this run."""
+        self.setbacks = 0
+        """Attempts without an answer since the last one that had one."""
+        self.under_way = 0
+        """Given to the loop and not booked yet."""
         self.paused_until: datetime | None = None
         self.closed = False
+        """Nothing more is sent; what is in flight goes on."""
+        self.left = False
+        """Closed for a reason that the user was told."""
         self.woken = asyncio.Event()
 
     @property
     def finished(self) -> bool:
         """Nothing will come from this lane any more."""
-        return self.closed or not (self.ids or self.deferred or self.in_flight)
+        return not (self.ids or self.deferred or self.under_way)
 
 
 class _Loop:
     """The state of one run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run consists of, made in one place
         self,
         store: Store,
         config: Config,
         clients: Clients,
+        prices: PriceList,
         run_id: int,
         *,
         now: Callable[[], datetime],
@@ -148,79 +180,91 @@ class _Loop:
         progress: Progress,
         on_progress: Callable[[Progress], None],
     ) -> None:
-        self.store, self.config, self.clients, self.run_id = store, config, clients, run_id
+        self.store, self.config, self.clients, self.prices, self.run_id = store, config, clients, prices, run_id
         self.now, self.stop, self.progress, self.on_progress = now, stop, progress, on_progress
-        self.prices = PriceList(config.tier)
         self.slots = asyncio.Semaphore(config.limits.concurrency)
+        self.feeders: dict[_Lane, asyncio.Task[None]] = {}
         self.ready: list[tuple[_Lane, Job]] = []
+        """Waiting to be claimed; each holds a slot."""
         self.ended: list[tuple[_Lane, Job, Result]] = []
         self.changed = asyncio.Event()
+        self.off_ladder = Counter[str]()
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="evalharness-writer")
         self.jitter = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
     async def run(self, waiting: Mapping[Tier, Sequence[int]]) -> None:
-        """Until every lane has finished and everything in flight is booked."""
-        lanes = [_Lane(tier, ids, self.config.limits.requests_per_minute) for tier, ids in waiting.items()]
+        """Until every lane has finished or is closed, and everything in flight is booked."""
+        paces = {_limited_together(tier): _Pace(self.config.limits.requests_per_minute) for tier in waiting}
         try:
             async with asyncio.TaskGroup() as group:
-                feeders = [group.create_task(self._feed(lane)) for lane in lanes]
-                stopper = group.create_task(self._close_on_stop(lanes))
-                while not (all(f.done() for f in feeders) and not self.ready and not self.ended and not self.progress.in_flight):
+                for tier, ids in waiting.items():
+                    lane = _Lane(tier, ids, paces[_limited_together(tier)])
+                    self.feeders[lane] = group.create_task(self._feed(lane))
+                    self.feeders[lane].add_done_callback(lambda _feeder: self.changed.set())
+                stopper = group.create_task(self._close_on_stop())
+                while self.ready or self.ended or self.progress.in_flight or not all(f.done() for f in self.feeders.values()):
                     await self.changed.wait()
                     self.changed.clear()
-                    await self._turn(group, lanes)
+                    await self._turn(group)
                 stopper.cancel()
+        except BaseExceptionGroup as errors:
+            if mendable := errors.subgroup(EvalHarnessError):
+                raise mendable.exceptions[0] from errors
+            raise
         finally:
             self.writer.shutdown()
+        self._tell_what_is_left()
 
-    async def _close_on_stop(self, lanes: Sequence[_Lane]) -> None:
+    async def _close_on_stop(self) -> None:
         await self.stop.wait()
-        self._close(lanes)
+        self._close(self.feeders)
 
-    def _close(self, lanes: Sequence[_Lane]) -> None:
-        """Send nothing more; what is in flight goes on."""
+    def _close(self, lanes: Collection[_Lane]) -> None:
+        """Send nothing more of these lanes; what is in flight goes on."""
         for lane in lanes:
             lane.closed = True
-            lane.woken.set()
-        for _ in self.ready:
-            self.slots.release()
-        self.ready.clear()
+            self.feeders[lane].cancel()
+        for lane, _ in self.ready:
+            if lane in lanes:
+                lane.under_way -= 1
+                self.slots.release()
+        self.ready = [(lane, job) for lane, job in self.ready if lane not in lanes]
         self.changed.set()
 
-    async def _turn(self, group: asyncio.TaskGroup, lanes: Sequence[_Lane]) -> None:
+    async def _turn(self, group: asyncio.TaskGroup) -> None:
         """Book what has ended and claim what is ready, in one transaction; then send what was claimed."""
         ended, self.ended = self.ended, []
         ready, self.ready = self.ready, []
         if not ended and not ready:
             return
-        claims, failed = await asyncio.get_running_loop().run_in_executor(self.writer, self._book_and_claim, ended, ready)
-        self.progress.failed += len(failed)
-        for lane, job, result in ended:
-            self._move_on(lane, job, result, failed=job.id in failed)
-        claimed = {claim.replay_id: claim for claim in claims}
+        failed, claimed = await asyncio.get_running_loop().run_in_executor(self.writer, self._book_and_claim, ended, ready)
+        held: list[tuple[_Lane, Job]] = []
         for lane, job in ready:
-            if claim := claimed.get(job.id):
-                lane.in_flight += 1
+            if claim := claimed.claims.get(job.id):
                 self.progress.in_flight += 1
                 group.create_task(self._send(lane, job, claim))
+            elif job.id in claimed.beyond_budget and not lane.closed:
+                held.append((lane, job))
             else:
+                lane.under_way -= 1
                 self.slots.release()
-        if len(claims) < len(ready):
+        self.ready[:0] = held
+        for lane, job, result in ended:
+            self._move_on(lane, job, result, failed=job.id in failed)
+        if held and not self.progress.in_flight:  # before, what is in flight was to give back most of its reserve
             self.progress.out_of_budget = True
-            self._close(lanes)
+            self._close(self.feeders)
         self.on_progress(self.progress)
 
-    def _book_and_claim(
-        self, ended: Sequence[tuple[_Lane, Job, Result]], ready: Sequence[tuple[_Lane, Job]]
-    ) -> tuple[list[Claim], set[int]]:
+    def _book_and_claim(self, ended: Sequence[tuple[_Lane, Job, Result]], ready: Sequence[tuple[_Lane, Job]]) -> tuple[set[int], Claimed]:
+        at_most_once = self.config.limits.at_most_once
         with self.store.begin() as session:
             at = self.now()
-            results = [result for _, _, result in ended]
-            failed = ledger.settle(session, self.run_id, results, at, at_most_once=self.config.limits.at_most_once)
+            failed = ledger.settle(session, self.run_id, [result for _, _, result in ended], at, at_most_once=at_most_once)
             wanted = [(job.id, job.worst_usd, job.adapted.changes) for _, job in ready]
-            claims = ledger.claim(session, self.run_id, wanted, at)
+            claimed = ledger.claim(session, self.run_id, wanted, at)
             self.progress.books = ledger.balance(session, self.run_id)
-        return claims, failed
+        return failed, claimed
 
     async def _send(self, lane: _Lane, job: Job, claim: Claim) -> None:
         try:
@@ -246,12 +290,14 @@ class _Loop:
     def _pause(self, tries: int, asked_s: float | None) -> timedelta:
         """How long to wait: what the provider asks for, else doubling from half a second, with jitter."""
         own_s = min(0.5 * 2**tries, 30.0) * self.jitter.uniform(0.75, 1.0)
-        return min(timedelta(seconds=own_s if asked_s is None else asked_s), _LONGEST_PAUSE)
+        return timedelta(seconds=min(own_s if asked_s is None else asked_s, _LONGEST_PAUSE_S))
 
     def _move_on(self, lane: _Lane, job: Job, result: Result, *, failed: bool) -> None:
         """Count how an attempt ended, and give its lane what may be sent again."""
-        lane.in_flight -= 1
+        lane.under_way -= 1
         self.progress.in_flight -= 1
+        self.progress.failed += failed
+        lane.woken.set()
         if result.reply is not None:
             self.progress.answered += 1
         elif result.unknown:
@@ -262,10 +308,13 @@ class _Loop:
             tier = lane.tier
             self._leave(lane, f"tier {tier.name!r} ({tier.model}) answered {result.code}: check {tier.key_variable}, model and base_url.")
         elif result.retry_at is not None:
-            self._defer(lane, job, result.retry_at)
-        lane.woken.set()
+            self._defer(lane, job, result.retry_at, crowded=result.code in _CROWDED)
+        lane.setbacks = lane.setbacks + 1 if result.unknown or result.retry_at is not None else 0
+        if lane.setbacks >= self.config.limits.tries * self.config.limits.concurrency:
+            why = f"tier {lane.tier.name!r} gave no answer {lane.setbacks} times in a row, last {result.code}; the next run goes on."
+            self._leave(lane, why)
 
-    def _defer(self, lane: _Lane, job: Job, retry_at: datetime) -> None:
+    def _defer(self, lane: _Lane, job: Job, retry_at: datetime, *, crowded: bool) -> None:
         """Let a rejected replay wait; a shared limit stops the whole lane, since production has priority."""
         self.progress.rejected += 1
         lane.tries[job.id] += 1
@@ -273,33 +322,43 @@ class _Loop:
             self._leave(lane, f"tier {lane.tier.name!r} asks for a pause until {retry_at:%H:%M:%S} UTC; the next run goes on.")
         elif lane.tries[job.id] < self.config.limits.tries:
             heapq.heappush(lane.deferred, (retry_at, job.id))
+        else:
+            lane.given_up += 1
+        if crowded:
             lane.paused_until = max(retry_at, lane.paused_until or retry_at)
 
     def _leave(self, lane: _Lane, why: str) -> None:
-        if not lane.closed:
-            lane.closed = True
+        """Close a lane for this run, and say why."""
+        if not lane.left:
+            lane.left = True
             self.progress.problems.append(why)
             logger.warning("tier left alone until the next run", extra={"tier": lane.tier.name})
+            self._close([lane])
 
     async def _feed(self, lane: _Lane) -> None:
         """Bring a lane's replays to the loop, one slot and one place in the minute at a time."""
-        try:
-            while not lane.finished:
-                page = await self._page(lane)
-                for job in page:
-                    await self._wait_out_pause(lane)
-                    await self.slots.acquire()
-                    if not lane.closed:
-                        await lane.throttle.acquire()
-                    if lane.closed:  # closed while this waited for its turn
-                        self.slots.release()
-                        break
-                    self.ready.append((lane, job))
-                    self.changed.set()
-                if not page and not lane.finished:
-                    await self._wait_for_more(lane)
-        finally:
-            self.changed.set()
+        while not lane.finished:
+            for job in await self._page(lane):
+                await self._turn_of(lane)
+                lane.under_way += 1
+                self.ready.append((lane, job))
+                self.changed.set()
+            if not (lane.ids or lane.finished):
+                await self._wait_for_more(lane)
+
+    async def _turn_of(self, lane: _Lane) -> None:
+        """Until the lane is not paused and has a slot and a place in the minute."""
+        while True:
+            await asyncio.sleep(self._pause_left_s(lane))
+            await self.slots.acquire()
+            try:
+                await lane.pace.wait()
+            except asyncio.CancelledError:
+                self.slots.release()
+                raise
+            if not self._pause_left_s(lane):
+                return
+            self.slots.release()
 
     async def _page(self, lane: _Lane) -> list[Job]:
         """The next replays that may be sent; those that must be refused are refused on the way."""
@@ -308,37 +367,49 @@ class _Loop:
         ids = [lane.ids.popleft() for _ in range(min(_PAGE, len(lane.ids)))]
         if not ids:
             return []
-        jobs, refused = await asyncio.get_running_loop().run_in_executor(self.writer, self._jobs, lane.tier, ids)
-        self.progress.refused.update(refusal.reason for _, refusal in refused)
+        made, waiting = await asyncio.get_running_loop().run_in_executor(self.writer, self._jobs, lane.tier, ids)
+        for not_before, replay_id in waiting:
+            heapq.heappush(lane.deferred, (not_before, replay_id))
         self.on_progress(self.progress)
-        return jobs
+        return made
 
-    def _jobs(self, tier: Tier, ids: Sequence[int]) -> tuple[list[Job], list[tuple[int, Refusal]]]:
-        soon = self.now() + timedelta(seconds=_PATIENCE_S)
+    def _jobs(self, tier: Tier, ids: Sequence[int]) -> tuple[list[Job], list[tuple[datetime, int]]]:
+        """What can be sent of these replays, and what has to wait a little; what has to wait for long is left to the next run."""
+        at = self.now()
         with self.store.read() as session:
-            waiting = [one for one in ledger.queued(session, ids) if one.not_before <= soon and one.serving in self.config.ladder]
-        made = [(one.id, job_of(one, tier, self.config, self.prices, self.now())) for one in waiting]
+            found = ledger.queued(session, ids)
+        self.off_ladder.update(one.serving for one in found if one.serving not in self.config.ladder)
+        mine = [one for one in found if one.serving in self.config.ladder]
+        made = [(one.id, job_of(one, tier, self.config, self.prices, at)) for one in mine if one.not_before <= at]
         refused = [(replay_id, what) for replay_id, what in made if isinstance(what, Refusal)]
         if refused:
             with self.store.begin() as session:
-                ledger.refuse(session, refused, self.now())
-        return [what for _, what in made if isinstance(what, Job)], refused
+                ledger.refuse(session, refused, at)
+            self.progress.refused.update(refusal.reason for _, refusal in refused)
+        waiting = [(one.not_before, one.id) for one in mine if at < one.not_before <= at + timedelta(seconds=_PATIENCE_S)]
+        return [what for _, what in made if isinstance(what, Job)], waiting
 
-    async def _wait_out_pause(self, lane: _Lane) -> None:
-        while lane.paused_until and (left := (lane.paused_until - self.now()).total_seconds()) > 0 and not lane.closed:
-            await _until(lane.woken, left)
+    def _pause_left_s(self, lane: _Lane) -> float:
+        return max(0.0, (lane.paused_until - self.now()).total_seconds()) if lane.paused_until else 0.0
 
     async def _wait_for_more(self, lane: _Lane) -> None:
         """Until something in flight ends or a deferred replay is due."""
-        due = (lane.deferred[0][0] - self.now()).total_seconds() if lane.deferred else None
-        await _until(lane.woken, due)
+        due_s = (lane.deferred[0][0] - self.now()).total_seconds() if lane.deferred else None
+        lane.woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(due_s):
+                await lane.woken.wait()
+
+    def _tell_what_is_left(self) -> None:
+        """Say which replays this run could do nothing for."""
+        for lane in self.feeders:
+            if lane.given_up and not lane.left:
+                told = f"tier {lane.tier.name!r} sent {lane.given_up} replays back {self.config.limits.tries} times each (429, 529, 5xx)"
+                self.progress.problems.append(f"{told}; the next run tries them again.")
+        for serving, n in sorted(self.off_ladder.items()):
+            self.progress.problems.append(f"{n} replays wait, of calls that tier {serving!r} served, which is on the ladder no more.")
 
 
-async def _until(woken: asyncio.Event, timeout_s: float | None) -> None:
-    """Wait for an event, at most so long."""
-    woken.clear()
-    try:
-        async with asyncio.timeout(timeout_s):
-            await woken.wait()
-    except TimeoutError:
-        pass
+def _limited_together(tier: Tier) -> tuple[str, str, str]:
+    """What a vendor counts a request under: tiers that differ only in effort share it."""
+    return tier.seller, tier.base_url, tier.model

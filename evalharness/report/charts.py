@@ -17,8 +17,12 @@ from evalharness.report.routes import RouteReport
 
 WIDTH = 460
 """In user units; a picture shrinks with its column."""
-_LEFT, _RIGHT = 12, 448
+_LEFT, _RIGHT = 26, 434
 """Where the axis of the interval begins and ends."""
+_PLOT, _PLOT_END = 66, 366
+"""The same of the evidence."""
+_LABEL = 130
+"""Room for the label of a threshold."""
 
 
 class _Scale(NamedTuple):
@@ -45,12 +49,12 @@ def interval(route: RouteReport, ident: str) -> str:
     low, high = sorted((route.rate_low, route.rate_high))
     rate = route.rate if route.rate is not None else low
     ticks = _ticks(min(low, rate, route.p0), max(high, rate, route.p1))
-    x = _Scale(ticks[0], ticks[-1], _LEFT + 14, _RIGHT - 14)
+    x = _Scale(ticks[0], ticks[-1], _LEFT, _RIGHT)
     told = [
         f'<line class="axis" x1="{x(ticks[0])}" x2="{x(ticks[-1])}" y1="104" y2="104"/>',
         *(f'<line class="axis" x1="{x(t)}" x2="{x(t)}" y1="104" y2="109"/>{_text(x(t), 124, _percent(t, route))}' for t in ticks),
-        _threshold(x(route.p0), 14, f"must beat {_percent(route.p0, route)}", "promote"),
-        _threshold(x(route.p1), 32, f"hoped for {_percent(route.p1, route)}", "hold"),
+        _threshold(x(route.p1), 14, f"hoped for {_percent(route.p1, route)}", "hold", right=x(route.p1) < WIDTH - _LABEL),
+        _threshold(x(route.p0), 34, f"must beat {_percent(route.p0, route)}", "promote", right=x(route.p0) < _LABEL),
         f'<rect class="interval" x="{x(low)}" width="{max(round(x(high) - x(low), 1), 2)}" y="62" height="20" rx="3"/>',
         f'<circle class="rate" cx="{x(rate)}" cy="72" r="6"/>',
     ]
@@ -72,23 +76,24 @@ def evidence(route: RouteReport, ident: str) -> str:
     values = [e for point in route.trace for e in (point.e_promote, point.e_hold)]
     bottom = max(math.floor(_log10(min(values))), _LOWEST) if min(values) < 1 else 0
     top = min(math.ceil(_log10(max(*values, needs_up, needs_down) * 1.5)), _HIGHEST)
-    x = _Scale(0, route.trace[-1].n, 66, _RIGHT - 10)
+    x = _Scale(0, route.trace[-1].n, _PLOT, _PLOT_END)
     y = _Scale(bottom, top, 184, 14)
     decades = range(bottom, top + 1, 1 if top - bottom <= 6 else 2)  # noqa: PLR2004 - labels that have room
-    told = [_decade(y(d), d) for d in decades]
-    told += [f'<line class="axis" x1="66" x2="{_RIGHT - 10}" y1="184" y2="184"/>']
+    beyond = {bottom: "≤ " if _log10(min(values)) < bottom else "", top: "≥ " if _log10(max(values)) > top else ""}
+    told = [_decade(y(d), d, beyond.get(d, "")) for d in decades]
+    told.append(f'<line class="axis" x1="{_PLOT}" x2="{_PLOT_END}" y1="184" y2="184"/>')
     told += [_text(x(n), 202, f"{n:,.0f}") for n in _counts(route.trace[-1].n)]
-    told += [_text((66 + _RIGHT) / 2, 220, "pairs in sampling order")]
+    told += [_text((_PLOT + _PLOT_END) / 2, 220, "pairs in sampling order")]
     told += [_line("promote", [(x(p.n), y(_log10(p.e_promote))) for p in route.trace])]
     told += [_line("hold", [(x(p.n), y(_log10(p.e_hold))) for p in route.trace])]
-    told += [_needed(y(_log10(needs_up)), f"promote at {needs_up:g}", "promote", above=needs_up >= needs_down)]
-    told += [_needed(y(_log10(needs_down)), f"hold at {needs_down:g}", "hold", above=needs_up < needs_down)]
+    told += [_needed(y(_log10(needs_up)), f"promote {needs_up:g}", "promote", above=needs_up >= needs_down)]
+    told += [_needed(y(_log10(needs_down)), f"hold {needs_down:g}", "hold", above=needs_up < needs_down)]
     last = route.trace[-1]
     title = f"Evidence after {last.n:,} pairs: {_strength(last.e_promote)} : 1 for promoting, {_strength(last.e_hold)} : 1 for holding"
     return _svg(ident, 228, title, f"Promote is reached at {needs_up:g} : 1, hold at {needs_down:g} : 1, whichever comes first.", told)
 
 
-_LOWEST, _HIGHEST = -3, 9
+_LOWEST, _HIGHEST = -3, 6
 """Powers of ten beyond which the picture shows no more."""
 
 
@@ -108,26 +113,28 @@ def _text(x: float, y: float, text: str, *, anchor: str = "middle", kind: str = 
     return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _threshold(x: float, y: int, text: str, kind: str) -> str:
-    """A vertical line with its label on the side that has room."""
-    anchor, beside = ("end", -6) if x > WIDTH / 2 else ("start", 6)
-    line = f'<line class="{kind} needed" x1="{x}" x2="{x}" y1="{y - 10}" y2="104"/>'
-    return line + _text(x + beside, y, text, anchor=anchor, kind=f"tick {kind}")
+def _threshold(x: float, y: int, text: str, kind: str, *, right: bool) -> str:
+    """A vertical line that begins beside its label, so that it crosses no label above."""
+    line = f'<line class="{kind} needed" x1="{x}" x2="{x}" y1="{y - 11}" y2="104"/>'
+    label = (
+        _text(x + 6, y, text, anchor="start", kind=f"tick {kind}") if right else _text(x - 6, y, text, anchor="end", kind=f"tick {kind}")
+    )
+    return line + label
 
 
 def _needed(y: float, text: str, kind: str, *, above: bool) -> str:
-    """A horizontal threshold with its label above or below it, so that two close ones do not share a place."""
-    line = f'<line class="{kind} needed" x1="66" x2="{_RIGHT - 10}" y1="{y}" y2="{y}"/>'
-    return line + _text(72, round(y - 5 if above else y + 15, 1), text, anchor="start", kind=f"tick {kind}")
+    """A horizontal threshold, with its label in the margin and a little away from the other one's."""
+    line = f'<line class="{kind} needed" x1="{_PLOT}" x2="{_PLOT_END}" y1="{y}" y2="{y}"/>'
+    return line + _text(_PLOT_END + 6, round(y if above else y + 12, 1), text, anchor="start", kind=f"tick {kind}")
 
 
 def _line(kind: str, points: Sequence[tuple[float, float]]) -> str:
     return f'<polyline class="{kind} course" points="{" ".join(f"{x},{y}" for x, y in points)}"/>'
 
 
-def _decade(y: float, power: int) -> str:
-    label = f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"
-    return f'<line class="grid" x1="66" x2="{_RIGHT - 10}" y1="{y}" y2="{y}"/>' + _text(58, y + 4, label, anchor="end")
+def _decade(y: float, power: int, beyond: str) -> str:
+    label = beyond + (f"{10**power:,}" if power >= 0 else f"{10.0**power:g}")
+    return f'<line class="grid" x1="{_PLOT}" x2="{_PLOT_END}" y1="{y}" y2="{y}"/>' + _text(_PLOT - 8, round(y + 4, 1), label, anchor="end")
 
 
 def _counts(last: int) -> list[float]:

@@ -87,7 +87,7 @@ def _figures(report: Report) -> str:
     figures = [
         ("Safe to save per month", words.usd(report.movable_per_month), f"of {words.usd(report.spend_per_month)}"),
         ("Safe to move", words.plural(ready + done, "route"), f"{ready} to approve, {done} moved already"),
-        ("Decided", f"{decided} of {len(found)}", f"{sum(r.graded for r in report.routes):,} grades given"),
+        ("Decided", f"{decided} of {len(found)}", f"{words.plural(sum(r.graded for r in report.routes), 'grade')} given"),
         ("Replays have cost", words.usd(report.shadow_usd), "so far"),
     ]
     cells = (f"<div><dt>{_text(a)}</dt><dd>{_text(b)}<small>{_text(c)}</small></dd></div>" for a, b, c in figures)
@@ -159,7 +159,7 @@ def _card(number: int, route: RouteReport) -> str:
         f'<p class="sentence">{_text(route.outlook)}</p>' if route.outlook and words.undecided(route) else "",
         _section("blockers", "In the way of a promotion", words.blockers(route)),
         _pictures(number, route),
-        f'<div class="facts">{_old_and_new(route)}{_table_of_grades(route)}{_base(route)}{_refused(route)}</div>',
+        f'<div class="facts">{_old_and_new(route)}{_base(route)}{_refused(route)}</div>',
         _section("notes", "What to know beside it", beside),
     ]
     return f'<section class="card" id="route-{number}">\n' + "\n".join(part for part in parts if part) + "\n</section>"
@@ -170,10 +170,11 @@ def _section(kind: str, heading: str, sentences: Sequence[str]) -> str:
 
 
 def _pictures(number: int, route: RouteReport) -> str:
-    told = []
+    told, graded = [], _table_of_grades(route) if route.graded else ""
     if route.rate is not None:
         picture = charts.interval(route, f"interval-{number}")
-        told.append(_figure("Quality: the interval holds however often one looks", picture, _QUALITY))
+        figure = _figure("Quality: the interval holds however often one looks", picture, _QUALITY)
+        told.append(f'<div class="facts-below">{figure}{graded}</div>')
     if route.trace and route.trace[-1].n:
         picture = charts.evidence(route, f"evidence-{number}")
         told.append(_figure("Evidence: the first line to reach its threshold decides", picture, _EVIDENCE))
@@ -220,7 +221,9 @@ def _spend_after(route: RouteReport) -> str:
 
 
 def _saved(route: RouteReport) -> str:
-    return words.NONE if route.monthly_saving is None else words.usd(-route.monthly_saving)
+    if route.monthly_saving is None:
+        return words.NONE
+    return f"{'+' if route.monthly_saving < 0 else ''}{words.usd(-route.monthly_saving)}"
 
 
 def _table_of_grades(route: RouteReport) -> str:

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy.orm import Session
-
 from evalharness import savings
 from evalharness.config import Config
 from evalharness.model import RouteState, Verdict
-from evalharness.store import Store, calls, costs, decisions, ledger, places, review
+from evalharness.store import Session, Store, calls, costs, decisions, ledger, places, review
 from evalharness.store.calls import Total
 from evalharness.store.places import Version
 
@@ -51,7 +49,7 @@ class RouteReport:
     failed: int
     """Replays that were closed without an answer; they count at their worst."""
     rate: float | None
-    """Share of closed places without a loss."""
+    """The success rate as it looks now; the interval is the claim, and holds however often one looks."""
     rate_low: float
     rate_high: float
     p0: float
@@ -151,14 +149,15 @@ def _route(session: Session, version: Version, totals: Sequence[Total], unreplay
     spend = _spend_per_month(mine)
     change = savings.change(beside.old_usd, beside.new_usd) if beside.old_usd is not None and beside.new_usd is not None else None
     table = stored["table"]
+    verdict = decision.verdict if decision else Verdict.COLLECTING
     skipped = review.skipped(session, version.id)
     return RouteReport(
         task_type=version.route.task_type, serving=version.route.serving, candidate=version.route.candidate,
         serving_model=version.serving_model, candidate_model=version.candidate_model, version=version.number, state=version.state,
-        verdict=decision.verdict if decision else Verdict.COLLECTING, metric=config.policy(version.route.task_type).metric.value,
+        verdict=verdict, metric=config.policy(version.route.task_type).metric.value,
         pairs=evidence["n"] - stored["failed"] - stored["unsent"], places=evidence["n"], settled=evidence["settled"],
         graded=evidence["graded"], open=evidence["open"], skipped=skipped, failed=stored["failed"],
-        rate=None if evidence["mean_loss"] is None else 1 - evidence["mean_loss"], rate_low=evidence["lower"], rate_high=evidence["upper"],
+        rate=stored["estimate"], rate_low=evidence["lower"], rate_high=evidence["upper"],
         p0=rule["p0"], p1=rule["p1"], alpha=rule["alpha"], beta=rule["beta"],
         unchanged=evidence["closed"] > 0 and evidence["mean_loss"] == 0,
         both=table["both"], only_dearer=table["only_dearer"], only_cheaper=table["only_cheaper"], neither=table["neither"],
@@ -166,17 +165,19 @@ def _route(session: Session, version: Version, totals: Sequence[Total], unreplay
         cost_change=change, latency_old_ms=beside.old_ms, latency_new_ms=beside.new_ms,
         monthly_saving=-spend * Decimal(str(change)) if spend is not None and change is not None else None,
         shadow_usd=ledger.spend(session, version.id).usd, grades_needed=_grades(needed), outlook=needed["outlook"] if needed else "",
-        refused=refused, blockers=tuple(b["sentence"] for b in stored["blockers"]),
-        weak=tuple(_weak(session, version, stored, mine, refused, skipped)), sentence=stored["sentence"],
-        first_at=windows[0].first_at.date().isoformat() if windows else "", last_at=windows[-1].last_at.date().isoformat() if windows else "",
-        trace=tuple(_trace(stored["trace"])), decided_at=_decided_at(decision.verdict if decision else None, evidence),
+        refused=refused, blockers=tuple(b["sentence"] for b in stored["blockers"]) if verdict is Verdict.PROMOTE else (),
+        weak=tuple(_weak(session, version, stored, verdict, mine, refused, skipped)), sentence=stored["sentence"],
+        first_at=windows[0].first_at.date().isoformat() if windows else "",
+        last_at=windows[-1].last_at.date().isoformat() if windows else "",
+        trace=tuple(_trace(stored["trace"])), decided_at=_decided_at(verdict, evidence),
     )  # fmt: skip
 
 
 _UNDECIDED: dict[str, Any] = {
     "evidence": {"n": 0, "settled": 0, "graded": 0, "open": 0, "mean_loss": None, "lower": 0.0, "upper": 1.0, "closed": 0, "overtaken": 0},
     "rule": {"p0": 0.0, "p1": 1.0, "alpha": 0.05, "beta": 0.10},
-    "needed": None, "table": {"both": 0, "only_dearer": 0, "only_cheaper": 0, "neither": 0}, "failed": 0, "unsent": 0, "blockers": [],
+    "needed": None, "estimate": None, "table": {"both": 0, "only_dearer": 0, "only_cheaper": 0, "neither": 0},
+    "failed": 0, "unsent": 0, "blockers": [],
     "suspects": {}, "audit": {"spared": 0}, "trace": [], "sentence": "Nobody has looked at the evidence yet: run `evalharness decide`.",
 }  # fmt: skip
 """What is shown of a route before its first decision."""
@@ -195,8 +196,8 @@ def _calls_per_month(mine: Sequence[Total]) -> float | None:
     return float(savings.per_month(calls_in_days, min(t.first_day for t in mine), max(t.last_day for t in mine)))
 
 
-def _decided_at(verdict: Verdict | None, evidence: dict[str, Any]) -> int | None:
-    direction = {Verdict.PROMOTE: "promote", Verdict.HOLD: "hold"}.get(verdict) if verdict else None
+def _decided_at(verdict: Verdict, evidence: dict[str, Any]) -> int | None:
+    direction = {Verdict.PROMOTE: "promote", Verdict.HOLD: "hold"}.get(verdict)
     return evidence[direction]["crossed_at"] if direction else None
 
 
@@ -216,6 +217,7 @@ def _weak(
     session: Session,
     version: Version,
     stored: dict[str, Any],
+    verdict: Verdict,
     mine: Sequence[Total],
     refused: dict[str, int],
     skipped: int,
@@ -225,21 +227,27 @@ def _weak(
     total = sum(t.calls for t in mine)
     lost = sum(refused.values())
     unpriced = sum(t.unpriced for t in mine)
+    undecided = stored["needed"] is not None
     notes = [
         (stored["failed"], f"{stored['failed']} replays were closed without an answer and count as lost."),
         (lost, f"{lost:,} requests cannot be replayed ({_reasons(refused)}); nothing is known of their kind."),
         (spent.unknown, f"{spent.unknown} attempts ended unknown (timeout, cut, crash) and are booked at their worst case."),
         (skipped, f"{skipped} pairs were skipped by reviewers and count at their worst until somebody grades them."),
         (
-            evidence["overtaken"],
-            f"{evidence['overtaken']} open pairs have later ones graded; they count at their worst until they are closed.",
+            undecided and evidence["overtaken"],
+            f"{evidence['overtaken']} open pairs have later ones closed; they count at their worst until somebody grades them.",
         ),
         (unpriced, f"{unpriced:,} of {total:,} production calls have no price."),
         (stored["audit"]["spared"], f"{stored['audit']['spared']} audited pairs that a rule called broken were acceptable to a human."),
     ]
     told = [sentence for count, sentence in notes if count]
+    told += [b["sentence"] for b in stored["blockers"] if verdict is not Verdict.PROMOTE and b["code"] in _TELLING]
     told += [f"Grades of {name!r} are set aside: {why}." for name, why in stored["suspects"].items()]
     return told + _changed(costs.changes(session, version.id))
+
+
+_TELLING = {"broken_baseline", "settled_disagreement", "reviewer_quality"}
+"""Blockers that say something of the pairs even where nothing waits to be promoted."""
 
 
 def _weak_overall(totals: Sequence[Total]) -> list[str]:
@@ -265,4 +273,8 @@ def _changed(stored: dict[str, int]) -> list[str]:
     return [f"Requests were changed for the candidate: {_reasons(dict(found))} (see the pairs)."] if found else []
 
 
-_HARMLESS = {"model", "effort", "effort_set", "stream", "not_streamed", "identity_stripped", "output_limit", "store_off"}
+_HARMLESS = {
+    "model", "effort_set", "wire_changed", "not_streamed", "not_stored", "user_id", "service_tier", "cache", "bookkeeping", "no_effect",
+    "speed_hint", "limit_mapped", "output_limit", "schema_name",
+}  # fmt: skip
+"""Reason codes of changes that every replay takes and that no answer depends on."""

@@ -43,10 +43,12 @@ th, td { text-align: left; padding: 8px 12px; vertical-align: top; border-top: 1
 .pictures, .facts { display: grid; gap: 18px 28px; margin-top: 14px; align-items: start; }
 .pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); }
 .facts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
-.facts th, .facts td { padding: 4px 8px 4px 0; font-size: 14px; }
-.facts th { font-weight: 400; color: var(--soft); }
-.facts td:last-child { padding-right: 0; }
-.facts thead th { border-top: 0; font-size: 13px; }
+.card td, .card th { padding: 4px 8px 4px 0; font-size: 14px; }
+.card th { font-weight: 400; color: var(--soft); }
+.card td:last-child { padding-right: 0; }
+.card thead th { border-top: 0; font-size: 13px; }
+.card thead th:last-child { padding-right: 0; }
+.facts-below { display: grid; gap: 16px; }
 figure { margin: 0; }
 figcaption { font-size: 13px; color: var(--soft); }
 svg { display: block; width: 100%; max-width: 540px; height: auto; }
@@ -61,7 +63,8 @@ line.promote, .course.promote { stroke: var(--promote); } line.hold, .course.hol
 .notes { margin-top: 14px; }
 .blockers ul, .notes ul { margin: 0; padding-left: 18px; overflow-wrap: anywhere; }
 .how { max-width: 80ch; }
-code { font: 0.92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--grid); border-radius: 4px; padding: 1px 5px; }
+code { font: 0.92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--grid); border-radius: 4px;
+  padding: 1px 5px; }
 @media (max-width: 640px) {
   main { padding: 18px 12px 40px; }
   h1 { font-size: 22px; }
@@ -79,9 +82,12 @@ code { font: 0.92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; ba
 @media print {
   :root { color-scheme: light; --page: #ffffff; --card: #ffffff; --ink: #000000; --soft: #444444; --line: #bbbbbb; --grid: #dddddd;
     --promote: #0a58ca; --hold: #b04a00; --good: #116329; --warn: #7d5700; --bad: #b3261e; --calm: #333333; --bar: #9ec1f2; }
-  body { font-size: 10pt; } main { max-width: none; padding: 0; } a { text-decoration: none; }
-  .overview { overflow: visible; } .overview th, .overview td { font-size: 8.5pt; padding: 3px 5px; }
-  .overview tbody th { min-width: 0; } .overview tr { break-inside: avoid; }
-  .sentence { font-size: 10.5pt; } svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { font-size: 9.5pt; } main { max-width: none; padding: 0; } a { text-decoration: none; }
+  .figures { grid-template-columns: repeat(4, 1fr); gap: 8px; } .figures div { padding: 8px 10px; } .figures dd { font-size: 15pt; }
+  .overview { overflow: visible; } .overview tr { break-inside: avoid; }
+  .overview th, .overview td, .overview thead th { font-size: 8pt; padding: 3px 5px; } .overview thead th { white-space: normal; }
+  .overview small, .overview td small, .overview .badge { font-size: 7.5pt; } .overview .badge { padding: 0; border: 0; }
+  .overview tbody th { min-width: 125px; } .sentence { font-size: 10pt; }
+  svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """

@@ -56,7 +56,9 @@ class Quality(NamedTuple):
 
 def inert(text: str) -> str:
     """A name on one line; what could steer a terminal or turn text around (controls, bidi marks, lone surrogates) becomes an escape."""
-    return "".join(_escape(char) if unicodedata.category(char) in _STEERING else char for char in text) or "(no name)"
+    if not text.strip():
+        return "(no name)"
+    return "".join(_escape(char) if unicodedata.category(char) in _STEERING else char for char in text)
 
 
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

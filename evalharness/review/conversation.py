@@ -115,14 +115,16 @@ def _block(block: Any) -> str:  # noqa: ANN401 - raw JSON
         return block or ""
     if not isinstance(block, dict):
         return _json(block)
-    kind = block.get("type")
+    kind = block["type"] if isinstance(block.get("type"), str) else None
     if kind in _TEXT or (kind is None and "text" in block):
         return str(block.get("text", block.get("refusal", "")))
     if kind == "tool_use":
         return _called(block.get("name"), block.get("input"))
     if kind in _MEDIA:
         return f"[{_MEDIA[kind]}, not shown]"
-    return "" if kind in _HIDDEN else f"[{kind}]"
+    if kind in _HIDDEN:
+        return ""
+    return f"[{kind}]" if kind else _json(block)
 
 
 def _called(name: Any, arguments: Any) -> str:  # noqa: ANN401 - raw JSON

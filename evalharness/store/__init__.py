@@ -9,9 +9,12 @@ session:` at the edge is the one transaction. Writes that may repeat have a uniq
     tables.py      every table          types.py   column types that mean the same on both databases
     calls.py       ingest               places.py  routes, versions, windows, replays in order
     ledger.py      attempts and money   pairs.py   pairs, checks, settling
-    review.py      places, leases, grades          decisions.py  evidence rows, decisions, routing tables, events
+    review.py      leases, grades       costs.py   calls and replays side by side
+    decisions.py   decisions, routing tables, events          retention.py   erasing captured text
 """
+
+from sqlalchemy.orm import Session
 
 from evalharness.store.engine import Store
 
-__all__ = ["Store"]
+__all__ = ["Session", "Store"]

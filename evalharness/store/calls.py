@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, case, func, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -223,7 +223,7 @@ def _add_to_rollups(session: Session, new: Iterable[Booked]) -> None:
         row["calls"] += 1
         row["errors"] += call.error is not None
         row["unreplayable"] += call.unreplayable is not None
-        row["unpriced"] += booked.usd is None
+        row["unpriced"] += booked.usd is None and call.error is None  # a failed call is not billed
         row["usd"] += booked.usd or Decimal(0)
         row["latency_ms"] += call.latency_ms or 0.0
         row["timed"] += call.latency_ms is not None
@@ -231,13 +231,16 @@ def _add_to_rollups(session: Session, new: Iterable[Booked]) -> None:
             row[name] += getattr(usage, name)
     if not sums:
         return
-    rows = [dict(zip(("day", "task_type", "provider", "model"), key, strict=True)) | row for key, row in sums.items()]
+    # Sorted, so that two imports at once lock the rows in the same order.
+    rows = [dict(zip(("day", "task_type", "provider", "model"), key, strict=True)) | row for key, row in sorted(sums.items())]
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     table = cast("Table", RollupDay.__table__)
     insert = dialect.insert(table)
     added: dict[str, Any] = {name: table.c[name] + insert.excluded[name] for name in (*_SUMMED, "usd", "latency_ms")}
+    # A day that has calls without a tier stays marked until `sample` has given them theirs.
+    tier = case((table.c.tier.is_(None), null()), else_=insert.excluded.tier)
     session.execute(
-        insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=added | {"tier": insert.excluded.tier}),
+        insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=added | {"tier": tier}),
         rows,
     )
 

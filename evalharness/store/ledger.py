@@ -10,18 +10,19 @@ The truth about paid calls: an attempt is committed before its request is sent, 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from evalharness.model import CallId, Change, Refusal, Reply, Request, Usage, Wire
 from evalharness.store.calls import TOKENS
 from evalharness.store.tables import Attempt, CallContent, CallRow, Replay, Route, RouteVersion, Run
 
+_NANO = Decimal("1e-9")
 UNKNOWNS_ALLOWED = 1
 """Unknown attempts after which a replay is still tried once more."""
 
@@ -49,6 +50,16 @@ class Claim:
     attempt_id: int
     replay_id: int
     worst_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What may be sent of what was wanted."""
+
+    claims: Mapping[int, Claim]
+    """By replay id."""
+    beyond_budget: frozenset[int]
+    """Replays whose worst case does not fit into what is left now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +151,7 @@ def refuse(session: Session, refused: Collection[tuple[int, Refusal]], now: date
         session.execute(update(Replay).where(Replay.id == replay_id, Replay.state == "queued").values(**values))
 
 
-def claim(session: Session, run_id: int, wanted: Sequence[tuple[int, Decimal, tuple[Change, ...]]], now: datetime) -> list[Claim]:
+def claim(session: Session, run_id: int, wanted: Sequence[tuple[int, Decimal, tuple[Change, ...]]], now: datetime) -> Claimed:
     """
     Reserve the worst case and record an attempt for as many of the wanted replays as the budget allows, in order.
 
@@ -149,25 +160,29 @@ def claim(session: Session, run_id: int, wanted: Sequence[tuple[int, Decimal, tu
     Args:
         wanted: (replay id, worst case in USD, changes made to the request).
     """
-    books = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
-    claims: list[Claim] = []
-    for replay_id, worst_usd, changes in wanted:
-        if books.booked_usd + books.reserved_usd + worst_usd > books.budget_usd:
-            break
-        taken = session.execute(
-            update(Replay)
-            .where(Replay.id == replay_id, Replay.state == "queued")
-            .values(state="sent", tries=Replay.tries + 1, changes=json.dumps([asdict(c) for c in changes]))
-            .returning(Replay.tries)
-        ).scalar_one_or_none()
-        if taken is None:
+    books = _locked(session, run_id)
+    waiting = (Replay.state == "queued", Replay.id.in_([replay_id for replay_id, _, _ in wanted]))
+    tries = {row.id: row.tries for row in session.execute(select(Replay.id, Replay.tries).where(*waiting).with_for_update())}
+    replays: list[dict[str, object]] = []
+    attempts: list[dict[str, object]] = []
+    beyond: set[int] = set()
+    for replay_id, usd, changes in wanted:
+        worst_usd = _nano(usd, ROUND_CEILING)
+        if replay_id not in tries:
             continue
-        attempt = Attempt(replay_id=replay_id, run_id=run_id, n=taken, state="sent", worst_usd=worst_usd, sent_at=now)
-        session.add(attempt)
-        session.flush()
+        if beyond or books.booked_usd + books.reserved_usd + worst_usd > books.budget_usd:
+            beyond.add(replay_id)
+            continue
         books.reserved_usd += worst_usd
-        claims.append(Claim(attempt_id=attempt.id, replay_id=replay_id, worst_usd=worst_usd))
-    return claims
+        n = tries.pop(replay_id) + 1
+        replays.append({"id": replay_id, "state": "sent", "tries": n, "changes": json.dumps([asdict(c) for c in changes])})
+        attempts.append({"replay_id": replay_id, "run_id": run_id, "n": n, "state": "sent", "worst_usd": worst_usd, "sent_at": now})
+    if not attempts:
+        return Claimed(claims={}, beyond_budget=frozenset(beyond))
+    session.execute(update(Replay), replays)
+    made = session.execute(insert(Attempt).returning(Attempt.id, Attempt.replay_id, Attempt.worst_usd), attempts)
+    claims = {row.replay_id: Claim(attempt_id=row.id, replay_id=row.replay_id, worst_usd=row.worst_usd) for row in made}
+    return Claimed(claims=claims, beyond_budget=frozenset(beyond))
 
 
 def settle(session: Session, run_id: int, results: Sequence[Result], now: datetime, *, at_most_once: bool) -> set[int]:
@@ -179,29 +194,32 @@ def settle(session: Session, run_id: int, results: Sequence[Result], now: dateti
     Returns:
         The replays that this closed as failed.
     """
+    books = _locked(session, run_id)
+    mine = (Attempt.state == "sent", Attempt.id.in_([result.claim.attempt_id for result in results]))
+    still_open = set(session.scalars(select(Attempt.id).where(*mine).with_for_update()))
+    attempts: list[dict[str, object]] = []
+    answered: list[dict[str, object]] = []
     failed: set[int] = set()
-    books = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
     for result in results:
-        state, usd = _booking(result)
-        ended = session.execute(
-            update(Attempt)
-            .where(Attempt.id == result.claim.attempt_id, Attempt.state == "sent")
-            .values(state=state, usd=usd, code=result.code, ended_at=now)
-            .returning(Attempt.id)
-        ).scalar_one_or_none()
-        if ended is None:
+        if result.claim.attempt_id not in still_open:
             continue
+        still_open.remove(result.claim.attempt_id)
+        state, usd = _booking(result)
+        attempts.append({"id": result.claim.attempt_id, "state": state, "usd": usd, "code": result.code, "ended_at": now})
         books.reserved_usd -= result.claim.worst_usd
         books.booked_usd += usd
         replay_id = result.claim.replay_id
         if result.reply is not None:
-            _answer(session, replay_id, result.reply, result, usd, now)
+            answered.append(_answer(replay_id, result.reply, result, usd, now))
         elif result.unknown:
-            if _unknown(session, replay_id, now, at_most_once=at_most_once):
-                failed.add(replay_id)
+            failed |= {replay_id} if _unknown(session, replay_id, now, at_most_once=at_most_once) else set()
         else:
             _rejected(session, result, now)
             failed |= {replay_id} if result.retry_at is None else set()
+    if attempts:
+        session.execute(update(Attempt), attempts)
+    if answered:
+        session.execute(update(Replay), answered)
     return failed
 
 
@@ -248,17 +266,16 @@ def spend(session: Session, version_id: int | None = None) -> Spend:
 
 def _booking(result: Result) -> tuple[str, Decimal]:
     if result.reply is not None:
-        return "answered", result.usd if result.usd is not None else result.claim.worst_usd
+        return "answered", _nano(result.usd) if result.usd is not None else result.claim.worst_usd
     return ("unknown", result.claim.worst_usd) if result.unknown else ("rejected", Decimal(0))
 
 
-def _answer(session: Session, replay_id: int, reply: Reply, result: Result, usd: Decimal, now: datetime) -> None:
-    values = {
-        "state": "answered", "output": reply.output.to_json(), "served_model": reply.model, "response_id": reply.response_id,
-        "usd": usd, "warm_usd": result.warm_usd, "latency_ms": reply.latency_ms, "done_at": now,
+def _answer(replay_id: int, reply: Reply, result: Result, usd: Decimal, now: datetime) -> dict[str, object]:
+    return {
+        "id": replay_id, "state": "answered", "output": reply.output.to_json(), "served_model": reply.model,
+        "response_id": reply.response_id, "usd": usd, "warm_usd": result.warm_usd, "latency_ms": reply.latency_ms, "done_at": now,
         **{name: getattr(reply.usage, name) for name in TOKENS},
     }  # fmt: skip
-    session.execute(update(Replay).where(Replay.id == replay_id).values(**values))
 
 
 def _unknown(session: Session, replay_id: int, now: datetime, *, at_most_once: bool) -> bool:
@@ -279,3 +296,13 @@ def _rejected(session: Session, result: Result, now: datetime) -> None:
     else:
         values = {"state": "queued", "not_before": result.retry_at}
     session.execute(update(Replay).where(Replay.id == result.claim.replay_id).values(**values))
+
+
+def _locked(session: Session, run_id: int) -> Run:
+    """The books of a run, locked for this transaction."""
+    return session.scalars(select(Run).where(Run.id == run_id).with_for_update().execution_options(populate_existing=True)).one()
+
+
+def _nano(usd: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Dollars as the database holds them: a sum of rounded prices is the rounded sum only if each is rounded before."""
+    return usd.quantize(_NANO, rounding)

@@ -114,10 +114,10 @@ def unsampled_kept(session: Session, task_type: str, tier: str, *, share: float)
     return [c.id for c in unsampled(session, task_type, tier) if c.replayable and c.draw < threshold(share)]
 
 
-def mark_sampled(session: Session, task_type: str, tier: str) -> None:
-    """Note that all calls of a group have been looked at; in the transaction that looked."""
-    mine = (~CallRow.sampled, CallRow.task_type == task_type, CallRow.tier == tier)
-    session.execute(update(CallRow).where(*mine).values(sampled=True))
+def mark_sampled(session: Session, ids: Sequence[CallId]) -> None:
+    """Note that calls have been looked at; in the transaction that looked, and none that came in since."""
+    for start in range(0, len(ids), 500):  # SQLite's limit on bound values
+        session.execute(update(CallRow).where(CallRow.id.in_(ids[start : start + 500])).values(sampled=True))
 
 
 def version_of(session: Session, route: RouteKey, rules: Mapping[str, Any], fingerprint: str, now: datetime) -> Version:

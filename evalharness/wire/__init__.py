@@ -1,1 +1,7 @@
-"""The three wire protocols, as far as everyone needs them: the text of a request, the output and the usage of a response."""
+"""
+The three wire protocols as everyone needs them: readers, providers, rules and the review app.
+
+    prompt.py      the text of a request                fields.py       raw JSON into values, or Unreadable
+    output.py      the answer in a response body        unreadable.py   why a body brings nothing
+    usage.py       its tokens in disjoint classes
+"""

@@ -34,7 +34,8 @@ def keep_writing(path: Path, started: int) -> None:
 def main(path: Path, kills: int) -> None:
     """Kill so many writers, one after the other, each found in the state that the last one left."""
     rng = random.Random(20260302)  # noqa: S311 - moments, not secrets
-    reads, seen, faults = 0, set(), []
+    seen: set[int] = set()
+    reads, faults = 0, []
     for _ in range(kills):
         ready, started = os.pipe()
         writer = os.fork()

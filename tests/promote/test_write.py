@@ -63,9 +63,12 @@ def test_a_symlink_stays_one(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_named_and_harmless(tmp_path: Path) -> None:
-    """A folder that is missing is one line, and a write that fails half-way leaves the file as it was."""
-    with pytest.raises(PromoteError, match="cannot be written"), exclusive(tmp_path / "no" / "routing.json"):
+    """A path that leads nowhere is one line, and a write that fails half-way leaves the file as it was."""
+    (tmp_path / "file").touch()
+    with pytest.raises(PromoteError, match="cannot be written"), exclusive(tmp_path / "file" / "routing.json"):
         pass
+    with pytest.raises(PromoteError, match="cannot be written"):
+        write(tmp_path / "file" / "routing.json", "text")
     path = tmp_path / "routing.json"
     write(path, "before")
     with pytest.raises(UnicodeEncodeError):

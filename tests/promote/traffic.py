@@ -16,7 +16,6 @@ from evalharness.model import RouteState, Verdict
 from evalharness.promote import Signed, read
 from evalharness.sample import route_rules
 from evalharness.store import Store, decisions, places
-from evalharness.store.calls import day_of
 from evalharness.store.tables import RollupDay
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -38,9 +37,9 @@ def signed(now: datetime, by: str = "anna") -> Signed:
     return Signed(by=by, now=now)
 
 
-def add_traffic(store: Store, task_type: str, tier: str, *, calls: int = 1000, config: Config = CONFIG) -> None:
+def add_traffic(store: Store, task_type: str, tier: str, *, calls: int = 1000, day: str = "2026-03-02", config: Config = CONFIG) -> None:
     """Book so many calls of a task type on a tier."""
-    row = RollupDay(day=day_of(NOW), task_type=task_type, provider="anthropic", model=config.ladder[tier].model, tier=tier, calls=calls)
+    row = RollupDay(day=day, task_type=task_type, provider="anthropic", model=config.ladder[tier].model, tier=tier, calls=calls)
     with store.begin() as session:
         session.add(row)
 
@@ -80,12 +79,10 @@ def decide(
             places.set_state(session, version.id, states.get(found.verdict, RouteState.COLLECTING))
 
 
-def add_task_type(
-    store: Store, task_type: str, seen: Sequence[Place] | None = GOOD, *, serving: str = "big", candidate: str = "mid"
-) -> int:
-    """A task type with traffic and one decided route."""
-    add_traffic(store, task_type, serving)
-    return add_route(store, task_type, seen, serving=serving, candidate=candidate)
+def add_task_type(store: Store, task_type: str, seen: Sequence[Place] | None = GOOD, *, blockers: Sequence[Blocker] = ()) -> int:
+    """A task type with traffic on the dearest tier and one decided route."""
+    add_traffic(store, task_type, "big")
+    return add_route(store, task_type, seen, blockers=blockers)
 
 
 def version(store: Store, version_id: int) -> places.Version:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from evalharness.errors import InputError
 from evalharness.readers.lines import Line, expand, open_lines, record_of
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.unreadable import Unreadable
 
 BODY = b'{"a": 1}\n\n  \n{"b": "\xc3\xa9"}\r\n{"c": 3}'
 EXPECTED = [

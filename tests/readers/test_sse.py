@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalharness.model import Stop, ToolCall, Usage, Wire
 from evalharness.readers.answer import answer_of
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.unreadable import Unreadable
 
 ANTHROPIC, CHAT, RESPONSES = Wire.ANTHROPIC_MESSAGES, Wire.OPENAI_CHAT, Wire.OPENAI_RESPONSES
 

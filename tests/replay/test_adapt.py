@@ -414,13 +414,14 @@ def test_tools_and_their_history_stay_as_they_are() -> None:
 
 def test_an_effort_beside_tools_takes_the_protocol_that_allows_it() -> None:
     """gpt-5.6-luna answers 400 to function tools with an effort on chat completions."""
-    body = chat(tools=[FUNCTION], messages=[{"role": "system", "content": "Be brief."}, *said("a")])
+    body = chat(tools=[FUNCTION], messages=[{"role": "system", "content": "Be brief."}, *said("a")], verbosity="low")
     found = outcome(CHAT, body, tier("gpt-5.6-luna", effort="low"))
     assert isinstance(found, Adapted)
     assert found.request.wire is RESPONSES
     assert found.request.body["instructions"] == "Be brief."
     assert found.request.body["tools"] == [{"type": "function", "name": "weather", "parameters": PARAMETERS, "strict": False}]
     assert found.request.body["reasoning"] == {"effort": "low"}
+    assert found.request.body["text"] == {"verbosity": "low"}
     for candidate in (tier("gpt-5.6-luna", effort="none"), tier("gpt-5.6-luna"), replace(LUNA, effort="low")):
         other = outcome(CHAT, body, candidate)
         assert isinstance(other, Adapted)
@@ -483,6 +484,7 @@ def test_pictures_and_documents_in_the_request_stay_with_the_vendor() -> None:
     for nested in (
         [{"type": "document", "source": {"type": "content", "content": hidden}}],
         [{"type": "tool_result", "tool_use_id": "t", "content": hidden}],
+        [{"type": "search_result", "source": "s", "title": "t", "content": hidden}],
     ):
         assert reason(ANTHROPIC, messages(messages=said(nested)), HAIKU) == "media_url"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalharness.model import Usage, Wire
-from evalharness.readers.fields import mapping, sub, tokens, tokens_or_zero, wrong
+from evalharness.wire.fields import mapping, sub, tokens, tokens_or_zero, wrong
 
 
 def usage_of(wire: Wire, body: dict[str, Any]) -> Usage | None:

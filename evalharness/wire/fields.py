@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.unreadable import Unreadable
 
 MAX_TOKENS = 10**12
 """No call has more; keeps sums of hostile figures inside 64 bits."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from evalharness.model import Stop, ToolCall, Wire
-from evalharness.readers.output import output_of
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.output import output_of
+from evalharness.wire.unreadable import Unreadable
 
 WEATHER = ToolCall(name="get_weather", arguments='{"city": "Paris"}', id="call_1")
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.model import Usage, Wire
-from evalharness.readers.unreadable import Unreadable
-from evalharness.readers.usage import usage_of
+from evalharness.wire.unreadable import Unreadable
+from evalharness.wire.usage import usage_of
 
 ANTHROPIC, CHAT, RESPONSES = Wire.ANTHROPIC_MESSAGES, Wire.OPENAI_CHAT, Wire.OPENAI_RESPONSES
 COUNT = st.integers(0, 10**7)

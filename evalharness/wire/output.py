@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evalharness.model import Output, Stop, ToolCall, Wire
-from evalharness.readers.fields import listing, mapping, sub, text, wrong
-from evalharness.readers.unreadable import Unreadable
+from evalharness.wire.fields import listing, mapping, sub, text, wrong
+from evalharness.wire.unreadable import Unreadable
 
 NO_ANSWER = frozenset({"error_body", "failed", "incomplete"})
 """Reasons that say what became of the call, not that its body is malformed."""
