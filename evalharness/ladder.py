@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
+from urllib.parse import urlsplit
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much a model thinks; set explicitly on replays, since the defaults of neighbouring models differ."""
@@ -38,7 +39,7 @@ class Tier:
     model: str
     """The name under which the provider serves it; fixed ones ("claude-haiku-4-5-20251001") keep evidence comparable."""
     vendor: str = ""
-    """Who sees the content, for egress rules and prices; "" means the provider."""
+    """Who sees the content, for egress rules and prices; "" means the provider, or the host of a `base_url`."""
     base_url: str = ""
     """"" means the vendor's own."""
     key_env: str = ""
@@ -51,8 +52,8 @@ class Tier:
 
     @property
     def seller(self) -> str:
-        """Who sees the content: `vendor`, or the provider if none is given."""
-        return self.vendor or self.provider
+        """Who sees the content: `vendor` if given, else the host of `base_url`, since nobody said whose it is, else the provider."""
+        return self.vendor or urlsplit(self.base_url).hostname or self.provider
 
     @property
     def key_variable(self) -> str:

@@ -7,6 +7,7 @@ const LONGEST_MS = 3_600_000;
 const RETRY_MS = 3_000;
 const HEARTBEAT_MS = 60_000;     // renews the leases of a reviewer who reads for long
 const LATE_MS = 6_000;
+const SETTLE_MS = 250;           // a key that was on its way before the server's card appeared is not meant for it
 const desks = new WeakMap();
 
 export default function ({ parentElement, data, setStateValue }) {
@@ -30,6 +31,7 @@ class Desk {
     this.diff = false;
     this.stop = null;
     this.sent = 0;
+    this.settling = 0;
   }
 
   $(selector) { return this.root.querySelector(selector); }
@@ -85,7 +87,10 @@ class Desk {
     if (next && next.place === this.awaited) this.awaited = null;
     this.queue = open.filter((card) => card.place !== next?.place);
     const same = next && this.card && next.place === this.card.place && digests(next) === digests(this.card);
-    if (!same || first) this.show(next);
+    if (!same || first) {
+      this.show(next);
+      if (next) this.settle();
+    }
     this.showTypes();
     this.showStatus();
     if (first) this.send();      // also tells the server of what waited in the outbox
@@ -94,12 +99,12 @@ class Desk {
   // ---- what the reviewer does
 
   grade(key) {
-    if (!this.card) return;
+    if (!this.card || this.settling) return;
     this.happened({ kind: "grade", key, note: this.note });
   }
 
   skip(reason) {
-    if (!this.card || !reason.trim()) return;
+    if (!this.card || this.settling || !reason.trim()) return;
     this.toggle(".skip", false);
     this.happened({ kind: "skip", note: reason.trim() });
   }
@@ -211,6 +216,15 @@ class Desk {
   }
 
   // ---- the page
+
+  settle() {
+    this.$(".desk").dataset.state = "arriving";
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      this.settling = 0;
+      if (this.card) this.$(".desk").dataset.state = "grading";
+    }, SETTLE_MS);
+  }
 
   show(card) {
     this.card = card;

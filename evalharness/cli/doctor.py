@@ -77,6 +77,9 @@ def _ladder(config: Config, edge: Edge) -> Iterator[Finding]:
             yield Finding(
                 "wrong", f"{name}: {tier.key_variable} is not set", f"export {tier.key_variable}=...   (or name another one with key_env)"
             )
+        if tier.base_url and not tier.vendor:
+            remedy = f'say who sees the content, e.g. vendor = "{tier.provider}"; until then it gets none of another vendor\'s traffic'
+            yield Finding("note", f"{name}: base_url is given and vendor is not, so its vendor is {tier.seller!r}", remedy)
         if prices.worst_usd(tier, input_tokens=1, output_tokens=1, at=utc_now()) is None:
             yield Finding(
                 "wrong", f"{name}: no price is known", "give the tier prices = { input = ..., output = ... } in USD per million tokens"

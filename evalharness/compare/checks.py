@@ -7,6 +7,7 @@ is shown beside the pair and decides nothing. The rules have a version that is p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -126,13 +127,13 @@ def _is_json_object(text: str) -> bool:
 
 
 def _conforms(value: Any, schema: dict[str, Any]) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether a value is valid under a JSON schema; a schema that is itself invalid constrains nothing."""
+    """Whether a value is valid under a JSON schema; a schema that is itself invalid, or beyond Python's `re`, constrains nothing."""
     try:
         validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         validator.check_schema(schema)
         # A registry of our own holds no retriever: a "$ref" in a captured schema must not make us fetch it.
         return bool(validator(schema, registry=Registry()).is_valid(value))
-    except (SchemaError, Unresolvable, RecursionError):
+    except (SchemaError, Unresolvable, RecursionError, re.error, ArithmeticError):
         return True
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, Literal
 
 Normalisation = Literal["none", "whitespace", "words"]
 
-_FENCE = re.compile(r"\A\s*```[A-Za-z0-9_-]*[ \t]*\n(?P<inside>.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[A-Za-z0-9_-]*[ \t]*")
+_BEFORE, _AFTER = ",;:!?\"'`*_()[]{}", ".,;:!?\"'`*_()[]{}"
+"""Punctuation around a word; a point before it may be that of .5"""
 _DEPTH = 200
 """Nesting at which JSON is called invalid instead of exhausting the stack."""
 
@@ -32,13 +37,16 @@ def normal_text(text: str, how: Normalisation) -> str:
     if how == "whitespace":
         return text
     words = unicodedata.normalize("NFKC", text).casefold().split()
-    return " ".join(stripped for word in words if (stripped := word.strip(".,;:!?\"'`*_()[]{}")))
+    return " ".join(stripped for word in words if (stripped := word.rstrip(_AFTER).lstrip(_BEFORE)))
 
 
 def unfenced(text: str) -> tuple[str, bool]:
     """The text inside a Markdown fence that is the whole answer, and whether there was one."""
-    found = _FENCE.match(text)
-    return (found["inside"], True) if found else (text, False)
+    whole = text.strip()
+    if not (whole.startswith(_FENCE) and whole.endswith(_FENCE)):
+        return text, False
+    first, newline, inside = whole[len(_FENCE) : -len(_FENCE)].partition("\n")
+    return (inside.rstrip(" \t").removesuffix("\n"), True) if newline and _LANGUAGE.fullmatch(first) else (text, False)
 
 
 def json_value(text: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -46,14 +54,15 @@ def json_value(text: str) -> Any:  # noqa: ANN401 - any JSON value
     The JSON value of a text.
 
     Raises:
-        InvalidJsonError: Also for NaN, Infinity, duplicate keys, and nesting deeper than 200.
+        InvalidJsonError: Also for NaN, Infinity, numbers that no float holds, duplicate keys, and nesting deeper than 200.
     """
-    if _depth(text) > _DEPTH:
-        raise InvalidJsonError
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidJsonError from error
+    if _too_deep(value):
+        raise InvalidJsonError
+    return value
 
 
 def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -71,15 +80,27 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for character in text:
-        if character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest
+def _too_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a value nests deeper than 200, found level by level: brackets inside of strings are none."""
+    level = [value]
+    for _ in range(_DEPTH):
+        level = [inner for outer in level for inner in _members(outer)]
+        if not level:
+            return False
+    return any(isinstance(v, list | dict) for v in level)
+
+
+def _members(value: Any) -> Iterable[Any]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise InvalidJsonError
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

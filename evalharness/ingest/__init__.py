@@ -145,20 +145,21 @@ class _Importer:
     def _start(self, where: str) -> Position | None:
         """Where to go on in a file; None if nothing is new in it."""
         begin = Position(head="", size=0, offset=0, lines=0, quarantined=0)
-        if where == STDIN or not Path(where).is_file():
+        if (path := _file(where)) is None:
             return begin
         with self.store.read() as session:
             known = calls.position(session, where)
-        if known is None or known.head != _head(Path(where), known.offset):
+        if known is None or known.head != _head(path, known.offset):
             return begin
-        size = Path(where).stat().st_size
+        size = path.stat().st_size
         if known.size == size:
             return None
-        return known if size > known.offset and not _is_packed(Path(where)) else begin
+        return known if size > known.offset and not _is_packed(path) else begin
 
     def _time_of(self, where: str) -> datetime:
         """The time of a record that has none: its file's."""
-        return datetime.fromtimestamp(Path(where).stat().st_mtime, UTC) if Path(where).is_file() else self.now()
+        path = _file(where)
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path else self.now()
 
     def _whole(self, where: str, batch: list[Line]) -> list[Line]:
         """The batch without a last line that is still being written."""
@@ -193,7 +194,7 @@ class _Importer:
             own = calls.own_replays(session, found)
             booked = [self._book(call) for call in found if call.id not in own]
             new = calls.add_calls(session, booked, self.now())
-            if (path := Path(where)).is_file():
+            if path := _file(where):
                 size = 0 if _is_packed(path) else reached.offset
                 calls.set_position(session, where, replace(reached, head=_head(path, reached.offset), size=size), self.now())
         self.done.own_replays += len(own)
@@ -203,7 +204,8 @@ class _Importer:
 
     def _note_whole(self, where: str) -> None:
         """Note that a packed file was read to its end: before, its offset tells nothing and a killed import reads it anew."""
-        if not ((path := Path(where)).is_file() and _is_packed(path)):
+        path = _file(where)
+        if path is None or not _is_packed(path):
             return
         with self.store.begin() as session:
             if reached := calls.position(session, where):
@@ -253,6 +255,11 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _file(where: str) -> Path | None:
+    """The file that is read; None for standard input and for what was moved away meanwhile."""
+    return path if where != STDIN and (path := Path(where)).is_file() else None
 
 
 def _head(path: Path, offset: int) -> str:

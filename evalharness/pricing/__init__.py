@@ -12,14 +12,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from evalharness.ladder import Prices, Tier, bare
+from evalharness.ladder import Ladder, Prices, Tier, bare
 from evalharness.model import Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
 
 _MILLION = Decimal(1_000_000)
-_ALIASES = {"azure": "azure", "bedrock": "aws", "vertex_ai": "google", "gemini": "google", "mistral": "mistral"}
+_ALIASES = {"bedrock": "aws", "vertex_ai": "google", "gemini": "google"}
 """Names of vendors in logs -> names in the catalogue, where they differ."""
 
 
@@ -28,11 +28,11 @@ class PriceList:
     Prices of every model, those of the ladder's tiers first.
 
     Args:
-        tiers: Tiers whose own `prices` override the catalogue for the models that they serve.
+        tiers: Tiers whose own `prices` override the catalogue for the models that they serve, under any of their names.
     """
 
     def __init__(self, tiers: Iterable[Tier] = ()) -> None:
-        self._own = [(tier, tier.prices) for tier in tiers if tier.prices]
+        self._ladder = Ladder(tuple(tiers))
 
     def usd(self, vendor: str, model: str, usage: Usage, at: datetime) -> Decimal | None:
         """
@@ -42,10 +42,13 @@ class PriceList:
             vendor: Who sold it ("anthropic"); an unknown vendor is looked up by model name alone.
             at: When it was sent; prices change.
         """
-        for tier, prices in self._own:
-            if tier.serves(model):
-                return _own_price(prices, usage)
-        return _catalogue_price(vendor, bare(model), usage, at)
+        tier = self._ladder.serving(model)
+        if tier and tier.prices:
+            return _own_price(tier.prices, usage)
+        price = _catalogue_price(vendor, bare(model), usage, at)
+        if price is None and tier:  # the log has a name of its own for it
+            return _catalogue_price(tier.seller, bare(tier.model), usage, at)
+        return price
 
     def worst_usd(self, tier: Tier, *, input_tokens: int, output_tokens: int, at: datetime) -> Decimal | None:
         """The most that a request can cost on a tier: all input written to the dearest cache, all allowed output used."""

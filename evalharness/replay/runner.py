@@ -224,12 +224,21 @@ class _Loop:
         for lane in lanes:
             lane.closed = True
             self.feeders[lane].cancel()
-        for lane, _ in self.ready:
+        self._recall(lanes)
+
+    def _recall(self, lanes: Collection[_Lane]) -> None:
+        """Give back to these lanes what is ready and not claimed yet."""
+        for lane, job in reversed(self.ready):
             if lane in lanes:
-                lane.under_way -= 1
-                self.slots.release()
+                self._give_back(lane, job)
         self.ready = [(lane, job) for lane, job in self.ready if lane not in lanes]
         self.changed.set()
+
+    def _give_back(self, lane: _Lane, job: Job) -> None:
+        lane.ids.appendleft(job.id)
+        lane.under_way -= 1
+        lane.woken.set()
+        self.slots.release()
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         """Book what has ended and claim what is ready, in one transaction; then send what was claimed."""
@@ -246,8 +255,7 @@ class _Loop:
             elif job.id in claimed.beyond_budget and not lane.closed:
                 held.append((lane, job))
             else:
-                lane.under_way -= 1
-                self.slots.release()
+                self._give_back(lane, job)
         self.ready[:0] = held
         for lane, job, result in ended:
             self._move_on(lane, job, result, failed=job.id in failed)
@@ -269,9 +277,11 @@ class _Loop:
     async def _send(self, lane: _Lane, job: Job, claim: Claim) -> None:
         try:
             outcome = await self.clients.send(lane.tier, job.adapted.request)
+            result = self._result(lane, job, claim, outcome)
+            self._heed(lane, result)  # before the slot is free: nothing more is sent to a provider that said no
         finally:
             self.slots.release()
-        self.ended.append((lane, job, self._result(lane, job, claim, outcome)))
+        self.ended.append((lane, job, result))
         self.changed.set()
 
     def _result(self, lane: _Lane, job: Job, claim: Claim, outcome: Reply | Failure) -> Result:
@@ -292,40 +302,40 @@ class _Loop:
         own_s = min(0.5 * 2**tries, 30.0) * self.jitter.uniform(0.75, 1.0)
         return timedelta(seconds=min(own_s if asked_s is None else asked_s, _LONGEST_PAUSE_S))
 
+    def _heed(self, lane: _Lane, result: Result) -> None:
+        """Let an outcome decide over the whole lane: go on, pause, since production has priority, or leave the tier alone."""
+        tier, retry_at = lane.tier, result.retry_at
+        lane.setbacks = lane.setbacks + 1 if result.unknown or retry_at else 0
+        if result.code in _FATAL:
+            self._leave(lane, f"tier {tier.name!r} ({tier.model}) answered {result.code}: check {tier.key_variable}, model and base_url.")
+        elif retry_at and retry_at - self.now() > timedelta(seconds=_PATIENCE_S):
+            self._leave(lane, f"tier {tier.name!r} asks for a pause until {retry_at:%H:%M:%S} UTC; the next run goes on.")
+        elif lane.setbacks >= self.config.limits.tries * self.config.limits.concurrency:
+            why = f"tier {tier.name!r} gave no answer {lane.setbacks} times in a row, last {result.code}; the next run goes on."
+            self._leave(lane, why)
+        elif retry_at and result.code in _CROWDED:
+            lane.paused_until = max(retry_at, lane.paused_until or retry_at)
+            self._recall([lane])
+
     def _move_on(self, lane: _Lane, job: Job, result: Result, *, failed: bool) -> None:
         """Count how an attempt ended, and give its lane what may be sent again."""
         lane.under_way -= 1
+        lane.woken.set()
         self.progress.in_flight -= 1
         self.progress.failed += failed
-        lane.woken.set()
         if result.reply is not None:
             self.progress.answered += 1
         elif result.unknown:
             self.progress.unknown += 1
             if not failed:
                 lane.ids.append(job.id)
-        elif result.code in _FATAL:
-            tier = lane.tier
-            self._leave(lane, f"tier {tier.name!r} ({tier.model}) answered {result.code}: check {tier.key_variable}, model and base_url.")
         elif result.retry_at is not None:
-            self._defer(lane, job, result.retry_at, crowded=result.code in _CROWDED)
-        lane.setbacks = lane.setbacks + 1 if result.unknown or result.retry_at is not None else 0
-        if lane.setbacks >= self.config.limits.tries * self.config.limits.concurrency:
-            why = f"tier {lane.tier.name!r} gave no answer {lane.setbacks} times in a row, last {result.code}; the next run goes on."
-            self._leave(lane, why)
-
-    def _defer(self, lane: _Lane, job: Job, retry_at: datetime, *, crowded: bool) -> None:
-        """Let a rejected replay wait; a shared limit stops the whole lane, since production has priority."""
-        self.progress.rejected += 1
-        lane.tries[job.id] += 1
-        if retry_at - self.now() > timedelta(seconds=_PATIENCE_S):
-            self._leave(lane, f"tier {lane.tier.name!r} asks for a pause until {retry_at:%H:%M:%S} UTC; the next run goes on.")
-        elif lane.tries[job.id] < self.config.limits.tries:
-            heapq.heappush(lane.deferred, (retry_at, job.id))
-        else:
-            lane.given_up += 1
-        if crowded:
-            lane.paused_until = max(retry_at, lane.paused_until or retry_at)
+            self.progress.rejected += 1
+            lane.tries[job.id] += 1
+            if lane.tries[job.id] < self.config.limits.tries:
+                heapq.heappush(lane.deferred, (result.retry_at, job.id))
+            else:
+                lane.given_up += 1
 
     def _leave(self, lane: _Lane, why: str) -> None:
         """Close a lane for this run, and say why."""

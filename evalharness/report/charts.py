@@ -21,7 +21,7 @@ _LEFT, _RIGHT = 26, 434
 """Where the axis of the interval begins and ends."""
 _PLOT, _PLOT_END = 66, 366
 """The same of the evidence."""
-_LABEL = 130
+_LABEL = 165
 """Room for the label of a threshold."""
 
 
@@ -50,17 +50,18 @@ def interval(route: RouteReport, ident: str) -> str:
     rate = route.rate if route.rate is not None else low
     ticks = _ticks(min(low, rate, route.p0), max(high, rate, route.p1))
     x = _Scale(ticks[0], ticks[-1], _LEFT, _RIGHT)
+    must = "must stay below" if route.metric == Metric.NET_REGRESSION else "must beat"
     told = [
         f'<line class="axis" x1="{x(ticks[0])}" x2="{x(ticks[-1])}" y1="104" y2="104"/>',
         *(f'<line class="axis" x1="{x(t)}" x2="{x(t)}" y1="104" y2="109"/>{_text(x(t), 124, _percent(t, route))}' for t in ticks),
         _threshold(x(route.p1), 14, f"hoped for {_percent(route.p1, route)}", "hold", right=x(route.p1) < WIDTH - _LABEL),
-        _threshold(x(route.p0), 34, f"must beat {_percent(route.p0, route)}", "promote", right=x(route.p0) < _LABEL),
+        _threshold(x(route.p0), 34, f"{must} {_percent(route.p0, route)}", "promote", right=x(route.p0) < _LABEL),
         f'<rect class="interval" x="{x(low)}" width="{max(round(x(high) - x(low), 1), 2)}" y="62" height="20" rx="3"/>',
         f'<circle class="rate" cx="{x(rate)}" cy="72" r="6"/>',
     ]
     quality = words.quality(route)
     title = f"Quality: {quality.rate}, interval {quality.interval} percent"
-    lines = f"It must beat {_percent(route.p0, route)}; {_percent(route.p1, route)} is hoped for."
+    lines = f"It {must} {_percent(route.p0, route)}; {_percent(route.p1, route)} is hoped for."
     return _svg(ident, 132, title, lines, told)
 
 
@@ -157,8 +158,7 @@ def _whole(value: float, how: Callable[[float], int]) -> int:
 
 
 def _percent(share: float, route: RouteReport) -> str:
-    told = words.percent(words.as_told(share, route))
-    return f"{told} loss" if route.metric == Metric.NET_REGRESSION and share == route.p0 else told
+    return words.percent(words.as_told(share, route))
 
 
 def _strength(e: float) -> str:

@@ -145,13 +145,13 @@ def _width(column: _Column, rows: Sequence[dict[str, str]]) -> int:
 
 
 def _laid_out(layout: Sequence[_Column], widths: Sequence[int], rows: Sequence[dict[str, str]], console: Console) -> Table:
-    lines = console.is_terminal
+    lines, apart = console.is_terminal, int(len(layout[0].keys) > 1)
     table = Table(
         box=box.SIMPLE_HEAD if lines else None,
         show_edge=False,
         pad_edge=False,
-        padding=(0, _GAP - lines, 0, 0),  # the box adds a blank of its own
-        leading=int(len(layout[0].keys) > 1),
+        padding=(0, _GAP - lines, 0 if lines else apart, 0),  # a box has a blank between columns, and leads rows
+        leading=apart,
         header_style="bold",
     )
     table.add_column("#", width=widths[0], justify="right", style="dim")

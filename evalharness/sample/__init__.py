@@ -7,7 +7,7 @@ What arrives later gets a window of its own, so a place never moves once it is g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
@@ -15,7 +15,7 @@ from typing import Any
 
 from evalharness.config import Config, Policy, fingerprint
 from evalharness.ladder import Tier
-from evalharness.store import Store, calls, places
+from evalharness.store import Session, Store, calls, places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ def run(store: Store, config: Config, *, rules_versions: Mapping[str, int], now:
         tier_of = {model: tier.name for model in unknown if (tier := config.ladder.serving(model))}
         places.adopt_tiers(session, tier_of)
         groups = places.unsampled_groups(session)
+        _renew_versions(session, config, rules_versions, now)
     return [s for task_type, tier in groups for s in _sample_group(store, config, task_type, tier, rules_versions, now)]
 
 
@@ -51,22 +52,40 @@ def _sample_group(
 ) -> list[Sampled]:
     if tier not in config.ladder:  # the ladder was changed since; its calls wait until the tier is back
         return []
-    policy, serving = config.policy(task_type), config.ladder[tier]
+    share = config.policy(task_type).share
     done: list[Sampled] = []
     with store.begin() as session:
         found = places.unsampled(session, task_type, tier)
-        days = [
-            list(day) for _, day in groupby(sorted(found, key=lambda c: (calls.day_of(c.at), c.draw)), key=lambda c: calls.day_of(c.at))
-        ]
+        days = _days(found) if share > 0 else []  # a pause is no window: thinning to it would drop every place
         for candidate in config.candidates(task_type, tier):
             route = places.RouteKey(task_type=task_type, serving=tier, candidate=candidate.name)
-            rules = route_rules(policy, serving, candidate, rules_versions)
-            version = places.version_of(session, route, rules, fingerprint(rules), now)
-            drawn = sum(places.add_window(session, version, day, share=policy.share, now=now) for day in days)
+            version = _version(session, config, route, rules_versions, now)
+            drawn = sum(places.add_window(session, version, day, share=share, now=now) for day in days)
             unreplayable = sum(not c.replayable for c in found)
             done.append(Sampled(route=route, seen=len(found), unreplayable=unreplayable, drawn=drawn))
-        places.mark_sampled(session, task_type, tier)
+        places.mark_sampled(session, [c.id for c in found])
     return done
+
+
+def _days(found: Sequence[places.Unsampled]) -> list[list[places.Unsampled]]:
+    """Calls by UTC day, each day in the order of its draws."""
+
+    def day(call: places.Unsampled) -> str:
+        return calls.day_of(call.at)
+
+    return [list(one) for _, one in groupby(sorted(found, key=lambda c: (day(c), c.draw)), key=day)]
+
+
+def _renew_versions(session: Session, config: Config, rules_versions: Mapping[str, int], now: datetime) -> None:
+    """Begin a new version of each route whose rules were changed, with or without traffic: old evidence says nothing of a new model."""
+    for version in places.versions(session):
+        if version.route.serving in config.ladder and version.route.candidate in config.ladder:
+            _version(session, config, version.route, rules_versions, now)
+
+
+def _version(session: Session, config: Config, route: places.RouteKey, rules_versions: Mapping[str, int], now: datetime) -> places.Version:
+    rules = route_rules(config.policy(route.task_type), config.ladder[route.serving], config.ladder[route.candidate], rules_versions)
+    return places.version_of(session, route, rules, fingerprint(rules), now)
 
 
 def route_rules(policy: Policy, serving: Tier, candidate: Tier, rules_versions: Mapping[str, int]) -> dict[str, Any]:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from litellm import Router
+from litellm import Router  # type: ignore[import-not-found]  # in a venv of its own
 
 
-async def main(file: Path, names: list[str]) -> list[dict[str, str]]:
+async def main(config: dict[str, Any], names: list[str]) -> list[dict[str, str]]:
     """What came of asking for each name, in order."""
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
     # Without retries on the same model: what is asked here is where a call goes next.
     router = Router(model_list=config["model_list"], **config["router_settings"], num_retries=0)
     return [await ask(router, name) for name in names]
@@ -34,5 +33,6 @@ async def ask(router: Any, name: str) -> dict[str, str]:  # noqa: ANN401 - LiteL
 
 
 if __name__ == "__main__":
-    answers = asyncio.run(main(Path(sys.argv[1]), json.load(sys.stdin)))
+    loaded = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    answers = asyncio.run(main(loaded, json.load(sys.stdin)))
     sys.stdout.write(json.dumps(answers))

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.errors import PromoteError
-from evalharness.ladder import Tier
+from evalharness.ladder import Effort, Tier
 from evalharness.model import Wire
 from evalharness.promote import EXPORTERS, Entry, RoutingTable
 from evalharness.promote.exporters import litellm
@@ -74,7 +74,8 @@ def litellm_python() -> Path:
 def ask(python: Path, file: Path, names: Sequence[str]) -> list[dict[str, str]]:
     """What LiteLLM's router does with each name."""
     environ = {
-        "PATH": os.environ["PATH"], "HOME": str(file.parent), "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "127.0.0.1",
+        "PATH": os.environ["PATH"], "HOME": str(file.parent), "NO_PROXY": "127.0.0.1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
         "ANTHROPIC_API_KEY": "sk-ant-test", "HOST_KEY": "sk-host-test",
     }  # fmt: skip
     done = subprocess.run(
@@ -112,11 +113,12 @@ def test_the_real_router_sends_each_task_type_where_the_table_says(tmp_path: Pat
     expected = [ladder[e.tier].model for e in exported.entries] + [t.model for t in exported.tiers] + [BIG.model, BIG.model]
     assert [answer.get("model", answer.get("error")) for answer in answers] == expected
     assert served == expected
-    bodies = {question.model: question for question in asked.questions}
-    assert bodies[MID.model].wire is Wire.OPENAI_CHAT
-    assert bodies[MID.model].body["reasoning_effort"] == "high"
-    assert bodies[SMALL.model].wire is Wire.ANTHROPIC_MESSAGES
-    print({m: b.body for m, b in bodies.items()})
+    body = {question.model: question.body for question in asked.questions}
+    assert {question.model for question in asked.questions if question.wire is Wire.OPENAI_CHAT} == {MID.model}
+    assert body[MID.model]["reasoning_effort"] == "high"
+    assert body[SMALL.model]["output_config"] == {"effort": "low"}
+    assert "output_config" not in body[BIG.model]
+    assert not any("thinking" in sent for sent in body.values())
 
 
 def test_the_real_router_falls_back_as_the_table_says(tmp_path: Path, litellm_python: Path) -> None:
@@ -154,11 +156,24 @@ def test_the_yaml_says_what_the_table_says() -> None:
     assert chains == {f"task/{e.task_type}": [f"tier-{name}" for name in e.fallbacks] for e in table().entries if e.fallbacks}
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(st.characters(max_codepoint=0x2FF)))
 def test_any_text_is_quoted(text: str) -> None:
     """Any text, control characters and lone surrogates too, comes back from YAML as it was, as a key and as a value."""
     lines = litellm._block({text: [text, {text: text}], "empty": {}, "none": []}, 0)
     assert yaml.safe_load("\n".join(lines)) == {text: [text, {text: text}], "empty": {}, "none": []}
+
+
+@pytest.mark.parametrize(
+    ("effort", "sent"),
+    [("none", {"thinking": {"type": "disabled"}}), ("minimal", {"output_config": {"effort": "low"}}), (None, {})],
+)
+def test_an_effort_is_sent_as_replays_sent_it(effort: Effort | None, sent: dict[str, Any]) -> None:
+    """The router asks Anthropic's models with the parameters that the evidence was collected with, and no others."""
+    loaded = yaml.safe_load(EXPORTERS["litellm"](replace(table([replace(BIG, effort=effort)]), entries=()), NOW))
+    assert loaded["model_list"][0]["litellm_params"] == {
+        "model": "anthropic/claude-opus-5-5", "api_key": "os.environ/ANTHROPIC_API_KEY",
+    } | sent  # fmt: skip
 
 
 def test_an_empty_table_is_a_configuration() -> None:

@@ -49,6 +49,7 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert json.loads(TEXT)["sha256"] == TABLE.sha256
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40), unique=True, max_size=6), st.text(max_size=40))
 def test_any_text_is_a_task_type(names: list[str], note: str) -> None:
     """A task type is whatever production wrote, and two of them are never mixed up."""

@@ -3,11 +3,10 @@ Real standard logging payloads of LiteLLM, one JSON line each, from calls agains
 
 LiteLLM's pins collide with ours, so this runs in a virtual environment of its own and imports nothing of evalharness:
 
-    python -m venv /tmp/litellm && /tmp/litellm/bin/pip install 'litellm[proxy]'
-    /tmp/litellm/bin/python tests/readers/make_litellm_payloads.py tests/readers/data/litellm.jsonl
+    make litellm
+    .venv-litellm/bin/python tests/readers/make_litellm_payloads.py tests/readers/data/litellm.jsonl
 
-The tests read the line whose `request_tags` hold "case:<name>"; a test also runs this script where LITELLM_PYTHON names an
-interpreter that has litellm.
+The tests read the line whose `request_tags` hold "case:<name>"; a test also runs this script.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -20,6 +20,7 @@ from evalharness.simulate.ledger import Entry
 from evalharness.store import Store
 from evalharness.store.tables import Attempt, Replay, Run
 
+Row = TypeVar("Row", Attempt, Replay, Run)
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 DEARER, CHEAPER = "big-1", "small-1"
 KEYS = {"OPENAI_API_KEY": "sk-loopback"}
@@ -72,7 +73,7 @@ def write_lines(path: Path, lines: Iterator[dict[str, Any]]) -> Path:
     return path
 
 
-def toml(base_url: str, *, database: str = "sqlite:///evalharness.db", limits: str = "", tiers: str = "") -> str:
+def toml(base_url: str, *, database: str = "sqlite:///evalharness.db", limits: str = "", tiers: str = "", policy: str = "") -> str:
     """A configuration that replays every call on the cheaper tier."""
     return f"""
 [database]
@@ -96,6 +97,7 @@ prices = {{ input = {INPUT_USD * 1_000_000}, output = {OUTPUT_USD * 1_000_000} }
 {tiers}
 [defaults]
 share = 1.0
+{policy}
 """
 
 
@@ -128,14 +130,12 @@ def billed_usd(entries: Sequence[Entry]) -> Decimal:
 
 def attempts(store: Store) -> list[Attempt]:
     """Every attempt on record, oldest first."""
-    with store.read() as session:
-        return list(session.scalars(select(Attempt).order_by(Attempt.id)))
+    return _rows(store, Attempt)
 
 
 def replays(store: Store) -> dict[str, Replay]:
     """Every replay by its call."""
-    with store.read() as session:
-        return {replay.call_id: replay for replay in session.scalars(select(Replay))}
+    return {replay.call_id: replay for replay in _rows(store, Replay)}
 
 
 def states(store: Store) -> dict[str, int]:
@@ -143,11 +143,17 @@ def states(store: Store) -> dict[str, int]:
     return dict(Counter(replay.state for replay in replays(store).values()))
 
 
+def _rows(store: Store, table: type[Row]) -> list[Row]:
+    with store.read() as session:
+        rows = list(session.scalars(select(table).order_by(table.id)))
+        session.expunge_all()
+    return rows
+
+
 def assert_books_balance(store: Store, entries: Sequence[Entry]) -> None:
     """Every run's books are the sum of its attempts, never beyond its budget, and never below what the provider bills."""
     made = attempts(store)
-    with store.read() as session:
-        runs = list(session.scalars(select(Run)))
+    runs = _rows(store, Run)
     for run in runs:
         mine = [attempt for attempt in made if attempt.run_id == run.id]
         booked = sum((attempt.usd for attempt in mine if attempt.usd is not None), Decimal(0))

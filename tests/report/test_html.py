@@ -1,9 +1,9 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -57,12 +57,10 @@ def structure(report: Report) -> list[tuple[str, list[str]]]:
     return [(tag, sorted(attrs)) for tag, attrs in Page(html.render(report)).tags]
 
 
-def every_report() -> Iterator[Report]:
-    """Reports of every shape."""
-    yield from (every_state(), empty(), empty(calls=3), hostile("x"))
+REPORTS = [every_state(), empty(), empty(calls=3), hostile("x")]
 
 
-@pytest.mark.parametrize("report", every_report())
+@pytest.mark.parametrize("report", REPORTS, ids=["every state", "no calls", "no routes", "hostile"])
 def test_page_is_whole(report: Report) -> None:
     """Every tag is closed, ids are unique, links and labels lead to them."""
     page = Page(html.render(report))
@@ -72,7 +70,7 @@ def test_page_is_whole(report: Report) -> None:
     assert {name for names in page.values("aria-labelledby") for name in names.split()} <= set(ids)
 
 
-@pytest.mark.parametrize("report", every_report())
+@pytest.mark.parametrize("report", REPORTS, ids=["every state", "no calls", "no routes", "hostile"])
 def test_nothing_is_fetched(report: Report) -> None:
     """The page asks nobody for anything: no script, no address, no image, and a policy that forbids them."""
     text = html.render(report)
@@ -134,7 +132,7 @@ def test_pictures_say_in_words_what_they_show() -> None:
         {"alpha": 0.0001, "beta": 0.5},
     ],
 )
-def test_pictures_of_extremes(changed: dict[str, object]) -> None:
+def test_pictures_of_extremes(changed: dict[str, Any]) -> None:
     """The ends of every range have a picture, and all of it lies inside its frame."""
     page = Page(html.render(replace(every_state(), routes=(route(**changed),))))
     for tag, attrs in page.tags:

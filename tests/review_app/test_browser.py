@@ -8,14 +8,14 @@ import signal
 import socket
 import subprocess
 import threading
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request, ViewportSize, expect, sync_playwright
 
 from evalharness.model import Key, Output, ToolCall
 from evalharness.review.launch import command
@@ -67,18 +67,28 @@ class Server:
         again = threading.Event()
         for _ in range(PATIENCE_S * 10):
             try:
-                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5).close()
-            except (URLError, OSError):
+                if self.get("/_stcore/health").status == HTTPStatus.OK:
+                    return
+            except OSError:
                 assert self.process.poll() is None, "the app ended at once"
                 again.wait(0.1)
-            else:
-                return
         pytest.fail("the app does not answer")
 
     @property
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> HTTPResponse:
+        """What it answers to a client without a browser."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+        finally:
+            connection.close()
+        return answer
 
     def kill(self) -> None:
         """End it without a word."""
@@ -108,11 +118,19 @@ class Seat:
     received: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        self.page.on("request", lambda r: self.foreign.append(r.url) if not r.url.startswith((self.url, "data:", "blob:")) else None)
-        self.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+        self.page.on("request", self._note_foreign)
+        self.page.on("dialog", self._dismiss)
         self.page.on("websocket", lambda ws: ws.on("framereceived", self._keep))
         self.page.set_default_timeout(PATIENCE_S * 1000)
         expect.set_options(timeout=PATIENCE_S * 1000)
+
+    def _note_foreign(self, request: Request) -> None:
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
 
     def _keep(self, payload: str | bytes) -> None:
         self.received += payload if isinstance(payload, bytes) else payload.encode()
@@ -136,10 +154,10 @@ class Seat:
         return self.page.locator(f".side.{side} .text").inner_text()
 
     def press(self, key: str) -> None:
-        """Press a key that brings the next pair, and wait for it."""
+        """Press a key that brings another pair, and wait until that may be graded."""
         before = self.pair
         self.page.keyboard.press(key)
-        expect(self.page.locator(".desk")).not_to_have_attribute("data-pair", before)
+        expect(self.page.locator(f'.desk[data-state="grading"]:not([data-pair="{before}"])')).to_be_visible()
 
     def wait_until_saved(self) -> None:
         """Until the server has acknowledged all."""
@@ -267,9 +285,8 @@ def test_a_burst_of_keys_stores_each_pair_once(store: Store, seat: Seat) -> None
 def test_hostile_text_stays_text(store: Store, seat: Seat) -> None:
     """Prompt, answers, tool calls and task type full of markup: no request, no dialog, no element that is not ours."""
     answer = Output(text=HOSTILE, tool_calls=(ToolCall(name=HOSTILE, arguments=HOSTILE),))
-    add_pairs(
-        store, [(answer, HOSTILE + "!"), (f"```html\n{HOSTILE}\n```", f'{{"a": "{HOSTILE[:24]}"}}')] * 2, task_type=HOSTILE[:40], prompt=HOSTILE
-    )  # fmt: skip
+    fenced, json_text = f"```html\n{HOSTILE}\n```", f'{{"a": "{HOSTILE[:24]}"}}'
+    add_pairs(store, [(answer, HOSTILE + "!"), (fenced, json_text)] * 3, task_type=HOSTILE[:40], prompt=HOSTILE)
     seat.open()
     for _ in range(4):
         for key in ("d", "?", "d", "?"):
@@ -306,11 +323,10 @@ def test_mouse_and_phone_grade_as_well(store: Store, browser: Browser, server: S
 
 def test_every_answer_carries_the_policy(server: Server) -> None:
     """No inline script of others, no foreign host, no frame; and the metrics are closed."""
-    with urllib.request.urlopen(server.url, timeout=PATIENCE_S) as answer:
-        policy = answer.headers["Content-Security-Policy"]
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    answer = server.get("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "script-src 'self' blob: 'sha256-" in policy
     assert "unsafe-eval" not in policy
     assert "frame-ancestors 'none'" in policy
-    with pytest.raises(URLError, match="404"):
-        urllib.request.urlopen(f"{server.url}/_stcore/metrics", timeout=PATIENCE_S)
+    assert server.get("/_stcore/metrics").status == HTTPStatus.NOT_FOUND

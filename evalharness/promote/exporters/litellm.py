@@ -16,7 +16,7 @@ from evalharness.ladder import Tier
 from evalharness.promote.table import RoutingTable
 
 Node: TypeAlias = "str | Mapping[str, Node] | Sequence[Node]"
-_PLAIN = re.compile(r"[a-z]+_[a-z_]+|model|fallbacks")
+_PLAIN = re.compile(r"[a-z]+_[a-z_]+|model|fallbacks|thinking|effort|type")
 """Keys of LiteLLM that need no quotes; names of ours always hold a "/" or a "-"."""
 _LONGEST_KEY = 1000
 """YAML ends a key without "?" at 1,024 characters."""
@@ -55,12 +55,25 @@ def export(table: RoutingTable, now: datetime) -> str:
 
 
 def _group(name: str, tier: Tier) -> Node:
-    found: dict[str, Node] = {"model": f"{tier.provider}/{tier.model}", "api_key": f"os.environ/{tier.key_variable}"}
+    found: dict[str, Node] = {
+        "model": f"{tier.provider}/{tier.model}",
+        "api_key": f"os.environ/{tier.key_variable}",
+        **_effort(tier),
+    }
     if tier.base_url:
         found["api_base"] = tier.base_url
-    if tier.effort:
-        found["reasoning_effort"] = tier.effort
     return {"model_name": name, "litellm_params": found}
+
+
+def _effort(tier: Tier) -> dict[str, Node]:
+    """The effort as replays sent it: LiteLLM makes more of `reasoning_effort` for Anthropic, it switches thinking on as well."""
+    if tier.effort is None:
+        return {}
+    if tier.provider == "openai":
+        return {"reasoning_effort": tier.effort}
+    if tier.effort == "none":
+        return {"thinking": {"type": "disabled"}}
+    return {"output_config": {"effort": "low" if tier.effort == "minimal" else tier.effort}}
 
 
 def _own_vendor(tier: Tier, table: RoutingTable) -> tuple[str, ...]:
