@@ -319,7 +319,7 @@ def _validate(config: Config, name: str) -> None:
     for where, policy in [("defaults", config.defaults), *((f"task_types.{k}", v) for k, v in config.task_types.items())]:
         _validate_policy(policy, where, [tier.name for tier in config.tier], name)
     for task_type in config.task_types:
-        _validate_name(task_type, f"task_types.{task_type[:50]}", name)
+        _validate_name(task_type, f"task_types.{ascii(task_type[:50])[1:-1]}", name)
     for section, key, low, high in _SECTION_RANGES:
         _validate_range(getattr(getattr(config, section), key), f"{section}.{key}", low, high, name)
     _validate_rules(config, name)

@@ -49,6 +49,7 @@ class Tier:
     also: tuple[str, ...] = ()
     """Other names of the same model in logs; fnmatch patterns are allowed."""
     prices: Prices | None = None
+    """None: those of the catalogue."""
 
     @property
     def seller(self) -> str:

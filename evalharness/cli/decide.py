@@ -30,7 +30,7 @@ def command(edge: Edge, *, as_json: bool) -> None:
         return
     for r in rows:
         click.echo(f"{r.task_type}: {r.serving} -> {r.candidate}: {r.state}\n  {r.sentence}")
-        if r.outlook:
-            click.echo(f"  {r.outlook}")
+        for more in (*r.blockers, *([r.outlook] if r.outlook else [])):
+            click.echo(f"  {more}")
     if not rows:
         click.echo("No route has evidence yet: run `evalharness shadow LOGS`.")

@@ -13,6 +13,7 @@ from rich.table import Table
 from evalharness import promote
 from evalharness.cli.context import Edge, pass_edge, utc_now
 from evalharness.cli.report import write_whole
+from evalharness.decide import look
 from evalharness.errors import PromoteError
 from evalharness.promote import Proposal, RoutingTable, Signed
 from evalharness.store import Store
@@ -54,6 +55,7 @@ def approve(edge: Edge, task_types: tuple[str, ...], by: str, note: str, *, ever
     if bool(task_types) == everything:
         raise click.UsageError("Name task types, or --all.")
     with edge.store() as store:
+        look.run(store, edge.config, now=utc_now())  # the grades of this minute count too
         version = promote.approve(
             store, edge.config, None if everything else task_types, Signed(by=by, note=note, now=utc_now()), _path(edge),
             expires_days=expires_days,
@@ -100,7 +102,7 @@ def show(edge: Edge, *, as_json: bool) -> None:
     for name in ("task type", "tier", "was", "falls back to", "evidence"):
         shown.add_column(name)
     for e in table.entries:
-        rests = "; ".join(f"at least {s.lower:.1%} hold (needed {s.p0:.0%})" for s in e.evidence)
+        rests = "; ".join(promote.told(step) for step in e.evidence)
         shown.add_row(e.task_type, e.tier, e.baseline if e.tier != e.baseline else "", ", ".join(e.fallbacks), rests)
     shown.add_row("everything else", table.default.name, "", "", "")
     edge.out.print(shown)
@@ -114,6 +116,7 @@ def show(edge: Edge, *, as_json: bool) -> None:
 def diff(edge: Edge, *, as_json: bool) -> None:
     """Say what approving everything promotable would change, and what stands against the rest."""
     with edge.store() as store:
+        look.run(store, edge.config, now=utc_now())
         proposal = promote.propose(store, edge.config, now=utc_now())
     if as_json:
         click.echo(json.dumps(_as_dict(proposal), indent=2))
@@ -134,6 +137,7 @@ def export(edge: Edge, router: str, out: Path | None) -> None:
     """Write the table in force as a router's configuration."""
     with edge.store() as store:
         table = _current(store)
+        promote.sync(store, _path(edge))
     text = promote.EXPORTERS[router](table, utc_now())
     if out is None:
         click.echo(text, nl=False)

@@ -181,7 +181,7 @@ def _stored(version: Version, rule: Rule, found: Evidence, ordered: Sequence[Pla
         "rule": asdict(rule),
         "evidence": asdict(found) | {"closed": found.closed, "mean_loss": found.mean_loss},
         "blockers": [{"code": b.code, "sentence": b.sentence} for b in blocked],
-        "sentence": sentence(found, rule, blocked),
+        "sentence": sentence(found, rule),
         "needed": None if needed is None else asdict(needed) | {"too_close": needed.too_close, "outlook": outlook(needed)},
         "trace": [list(point) for point in trace(ordered, rule)],
     }
@@ -202,17 +202,18 @@ def _move(
     now: datetime,
 ) -> RouteState:
     """Move the route to the state that its evidence gives it; what is promoted stays so, and a promotion without support is told."""
-    about = f"{version.route.task_type}: {version.route.serving} -> {version.route.candidate}"
-    if version.state in {RouteState.PROMOTED, RouteState.DEMOTED}:
-        if version.state is RouteState.PROMOTED and found.verdict is not Verdict.PROMOTE and before and before.verdict is Verdict.PROMOTE:
+    about = f"{version.route.task_type}: {version.route.serving} -> {version.route.candidate}"[:255]
+    standing = places.state_of(session, version.id)  # read here: an approval may have come since the versions were listed
+    if standing in {RouteState.PROMOTED, RouteState.DEMOTED}:
+        if standing is RouteState.PROMOTED and found.verdict is not Verdict.PROMOTE and before and before.verdict is Verdict.PROMOTE:
             decisions.add_event(
                 session, Event(kind="promotion_unsupported", about=about, by="decide", data={"verdict": found.verdict}), now
             )
-        return version.state
+        return standing
     state = {Verdict.PROMOTE: RouteState.COLLECTING if blocked else RouteState.PROMOTABLE, Verdict.HOLD: RouteState.HELD}.get(
         found.verdict, RouteState.COLLECTING
     )
-    if state is not version.state:
+    if state is not standing:
         places.set_state(session, version.id, state)
-        decisions.add_event(session, Event(kind="state", about=about, by="decide", data={"from": version.state, "to": state}), now)
+        decisions.add_event(session, Event(kind="state", about=about, by="decide", data={"from": standing, "to": state}), now)
     return state

@@ -12,7 +12,7 @@ Going cheaper needs a promotable route and somebody who signs. Going dearer need
 """
 
 from evalharness.promote.approve import Signed, approve, demote, rollback, sync
-from evalharness.promote.differences import Difference, Direction, differences
+from evalharness.promote.differences import Difference, Direction, differences, told
 from evalharness.promote.exporters import EXPORTERS
 from evalharness.promote.propose import Proposal, Waiting, current, propose
 from evalharness.promote.table import Entry, RoutingTable, Step, parse, read
@@ -36,4 +36,5 @@ __all__ = [
     "read",
     "rollback",
     "sync",
+    "told",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -67,8 +68,9 @@ def direction(before: Tier, after: Tier, old: Ladder, new: Ladder) -> Direction:
 
 
 def told(step: Step) -> str:
-    """A promotion's evidence in a few words."""
-    return f"at least {step.lower:.1%} hold (needed {step.p0:.1%}, {1 - step.alpha:.1%} confidence, decision {step.decision_id})"
+    """A promotion's evidence in a few words; the bound is rounded down, so that it is never shown better than it is."""
+    lower = math.floor(step.lower * 1000 + 1e-9) / 1000
+    return f"at least {lower:.1%} hold (needed {step.p0:.1%}, {1 - step.alpha:.1%} confidence, decision {step.decision_id})"
 
 
 def _rank(tier: Tier, ladder: Ladder) -> int | None:

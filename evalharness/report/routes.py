@@ -76,8 +76,8 @@ class RouteReport:
     """If all traffic of the route moves and goes on as in the logged days; negative if the candidate is dearer."""
     shadow_usd: Decimal
     """What the replays of this route have cost so far."""
-    grades_needed: tuple[int, int, int] | None
-    """Low, median, high; None if decided or too close to call."""
+    grades_needed: tuple[int, int, int | None] | None
+    """Low, median, high (None: more than the cap allows); None if decided or too close to call."""
     outlook: str
     """The same in a sentence; "" if decided."""
     refused: dict[str, int]
@@ -124,13 +124,22 @@ def report(store: Store, config: Config) -> Report:
     rows.sort(key=lambda r: (-(r.monthly_saving or Decimal(0)), r.task_type, r.candidate))
     first, last = min((t.first_day for t in totals), default=""), max((t.last_day for t in totals), default="")
     spend = sum((t.usd for t in totals), Decimal(0))
-    movable = [r.monthly_saving or Decimal(0) for r in rows if r.state in {RouteState.PROMOTABLE, RouteState.PROMOTED}]
     return Report(
         routes=tuple(rows), spend_per_month=savings.per_month(spend, first, last) if totals else Decimal(0),
-        movable_per_month=sum(movable, Decimal(0)), shadow_usd=shadow, unpriced_calls=sum(t.unpriced for t in totals),
+        movable_per_month=_movable(rows), shadow_usd=shadow, unpriced_calls=sum(t.unpriced for t in totals),
         off_ladder=tuple(f"{t.model} ({t.calls:,} calls)" for t in totals if t.tier is None), calls=sum(t.calls for t in totals),
         first_day=first, last_day=last, weak=tuple(_weak_overall(totals)),
     )  # fmt: skip
+
+
+def _movable(rows: Sequence[RouteReport]) -> Decimal:
+    """What moving saves where the evidence says promote; of several candidates for the same traffic the best one."""
+    best: dict[tuple[str, str], Decimal] = {}
+    for r in rows:
+        if r.verdict is Verdict.PROMOTE and not r.blockers and r.monthly_saving is not None:
+            key = (r.task_type, r.serving)
+            best[key] = max(best.get(key, r.monthly_saving), r.monthly_saving)
+    return sum(best.values(), Decimal(0))
 
 
 def routes(store: Store, config: Config) -> list[RouteReport]:
@@ -201,11 +210,11 @@ def _decided_at(verdict: Verdict, evidence: dict[str, Any]) -> int | None:
     return evidence[direction]["crossed_at"] if direction else None
 
 
-def _grades(needed: dict[str, Any] | None) -> tuple[int, int, int] | None:
+def _grades(needed: dict[str, Any] | None) -> tuple[int, int, int | None] | None:
     if needed is None or needed["too_close"]:
         return None
     low, median, high = needed["grades"]
-    return (low, median, high) if None not in (low, median, high) else None
+    return None if low is None or median is None else (low, median, high)
 
 
 def _trace(stored: Sequence[Sequence[float]]) -> list[TracePoint]:

@@ -200,10 +200,10 @@ def undecided(route: RouteReport) -> bool:
 
 
 def grades_to_go(route: RouteReport) -> str:
-    """Grades that a verdict still takes: "44 (20 - 80)", the median and the middle 80 %; "0" if there is one."""
+    """Grades that a verdict still takes: "44 (20 - 80)", the median and the middle 80 %; "cap" is more than the cap allows; "0" if there is one."""
     if route.grades_needed:
         low, median, high = route.grades_needed
-        return f"{median:,}" if low == high else f"{median:,} ({low:,} - {high:,})"
+        return f"{median:,}" if low == high else f"{median:,} ({low:,} - {'cap' if high is None else f'{high:,}'})"
     return NONE if undecided(route) or status(route) is Status.BLOCKED else "0"
 
 
@@ -223,7 +223,7 @@ def _dearer(route: RouteReport) -> bool:
 
 def sentence(route: RouteReport) -> str:
     """The evidence in plain words, without the blockers, which are shown beside it."""
-    return inert(route.sentence.partition(" Not promotable yet: ")[0])
+    return inert(route.sentence)
 
 
 def blockers(route: RouteReport) -> list[str]:

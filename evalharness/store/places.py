@@ -151,6 +151,11 @@ def versions(session: Session, *, stale: bool = False) -> list[Version]:
     return [_version(v, RouteKey(task_type=r.task_type, serving=r.serving, candidate=r.candidate)) for v, r in rows]
 
 
+def state_of(session: Session, version_id: int) -> RouteState:
+    """Where a route version stands now."""
+    return RouteState(session.scalars(select(RouteVersion.state).where(RouteVersion.id == version_id).with_for_update()).one())
+
+
 def set_state(session: Session, version_id: int, state: RouteState) -> None:
     """Move a route version to a state."""
     session.execute(update(RouteVersion).where(RouteVersion.id == version_id).values(state=state))

@@ -28,7 +28,9 @@ from evalharness.promote import (
     rollback,
     sync,
 )
+from evalharness.promote.differences import told
 from evalharness.store import Store, decisions, places
+from tests.promote.test_table import STEP
 from tests.promote.traffic import (
     ANNA,
     BAD,
@@ -393,3 +395,9 @@ def test_somebody_signs(by: str) -> None:
     """A table without the name of a person is not written."""
     with pytest.raises(PromoteError, match="--by NAME"):
         Signed(by=by, now=NOW)
+
+
+def test_a_bound_is_never_told_better_than_it_is() -> None:
+    """The person who signs reads the lower bound rounded down."""
+    assert told(replace(STEP, lower=0.91399)) == "at least 91.3% hold (needed 90.0%, 95.0% confidence, decision 7)"
+    assert told(replace(STEP, lower=0.9)).startswith("at least 90.0% hold")

@@ -132,13 +132,6 @@ def test_drift_is_said() -> None:
     assert "contradict" in words.gaps(route(rate_low=0.97, rate_high=0.93))[0]
 
 
-def test_sentence_leaves_the_blockers_to_their_own_place() -> None:
-    """A blocker is told once."""
-    blocked = every_state().routes[3]
-    assert "audit" not in words.sentence(blocked)
-    assert words.notes(blocked) == ["Blocked: 3 of 10 settled pairs due for audit are graded: grade the rest."]
-
-
 def test_summary() -> None:
     """What is safe, what more grades would decide, what is stuck, what it cost."""
     safe, *others = words.summary(every_state())

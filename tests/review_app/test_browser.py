@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from evalharness.model import Key, Output, ToolCall
 from evalharness.review.launch import command
@@ -35,6 +36,12 @@ HOSTILE = (
     "<style>@import 'http://evil.test/s';*{background:url(http://evil.test/c)}</style><a href='javascript:alert(1)'>x</a>"
     "![b](http://evil.test/m.png) [l](http://evil.test) <details open ontoggle=alert(1)>$\\href{http://evil.test}{x}$ \u202e\u200b\x00 "
 )
+
+
+@pytest.fixture
+def url(sqlite_template: Path, tmp_path: Path) -> str:
+    """SQLite only: what differs between databases is tested in tests/store and tests/review, and browsers are slow."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'review.db')}"
 
 
 @pytest.fixture(scope="module")
@@ -245,26 +252,27 @@ def test_undo_skip_note_and_typing(store: Store, seat: Seat) -> None:
     assert grade_rows(store)[-1].supersedes == rows[3].id
 
 
-def test_grades_survive_a_frozen_server_a_reload_and_a_crash(store: Store, seat: Seat, server: Server) -> None:
-    """What was pressed while nothing answers is stored once, after a reload and after kill -9, with nobody doing anything."""
+def test_grades_survive_a_crash_of_the_server_and_of_the_page(store: Store, seat: Seat, server: Server) -> None:
+    """What was pressed while nothing answers is stored once: by itself when the server is back, and from a page that was closed."""
     made = known_pairs(store, 6)
     seat.open()
-    server.process.send_signal(signal.SIGSTOP)
+    server.kill()
     seat.press("3")
     seat.press("3")
-    expect(seat.page.locator(".status")).to_contain_text("2")
-    server.process.send_signal(signal.SIGCONT)
-    seat.page.reload()
-    seat.wait_for_pair()
+    expect(seat.page.locator(".status")).to_contain_text("offline: 2 kept here")
+    server.start()
     seat.wait_until_saved()
     assert [row.pair_id for row in grade_rows(store)] == made.pair_ids[:2]
     server.kill()
     seat.press("1")
     seat.press("5")
-    expect(seat.page.locator(".status")).to_contain_text("offline: 2 kept here")
+    with pytest.raises(PlaywrightError, match="ERR_CONNECTION_REFUSED"):
+        seat.page.reload()
+    assert [row.key for row in grade_rows(store)] == ["3", "3"]
     server.start()
+    seat.open()
     seat.wait_until_saved()
-    assert [row.pair_id for row in grade_rows(store)] == made.pair_ids[:4]
+    assert [(row.pair_id, row.key) for row in grade_rows(store)] == list(zip(made.pair_ids[:4], "3315", strict=True))
 
 
 def test_a_burst_of_keys_stores_each_pair_once(store: Store, seat: Seat) -> None:
