@@ -4,6 +4,7 @@ import uuid
 
 import streamlit as st
 
+from evalharness.errors import EvalHarnessError
 from evalharness.model import Key
 from evalharness.review import show
 from evalharness.review.card import Card
@@ -21,7 +22,13 @@ _LABELS = {
 
 def page(queue: Queue) -> None:
     """Show one pair as plain text, and store one verdict at a time."""
-    at = queue.sync(st.session_state.pop("plain_events", ()))
+    try:
+        at = queue.sync(st.session_state.get("plain_events", ()))
+    except EvalHarnessError as error:  # the event stays in the session until it is stored
+        st.text(f"Nothing can be stored now. {show.visible(str(error))}")
+        st.button("Try again")
+        return
+    st.session_state.plain_events = ()
     for refused in at.refused:
         st.warning(refused.reason)
     if not at.cards:

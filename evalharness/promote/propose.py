@@ -60,7 +60,8 @@ class Standing:
             return "nothing is decided yet; run `evalharness decide`"
         found = self.decision.evidence
         if self.decision.verdict is not Verdict.PROMOTE or found["blockers"]:
-            return f"{found['sentence']} {(found['needed'] or {}).get('outlook', '')}".strip()
+            blockers = " ".join(b["sentence"] for b in found["blockers"])
+            return " ".join(part for part in (found["sentence"], blockers, (found["needed"] or {}).get("outlook", "")) if part)
         if self.version.state not in {RouteState.PROMOTABLE, RouteState.PROMOTED, RouteState.DEMOTED}:
             return f"its state is {self.version.state.value}; run `evalharness decide`"
         return None

@@ -200,7 +200,7 @@ def undecided(route: RouteReport) -> bool:
 
 
 def grades_to_go(route: RouteReport) -> str:
-    """Grades that a verdict still takes: "44 (20 - 80)", the median and the middle 80 %; "cap" is more than the cap allows; "0" if there is one."""
+    """Grades that a verdict still takes: "44 (20 - 80)", the median and the middle 80 % ("cap": more than allowed); "0" with one."""
     if route.grades_needed:
         low, median, high = route.grades_needed
         return f"{median:,}" if low == high else f"{median:,} ({low:,} - {'cap' if high is None else f'{high:,}'})"

@@ -113,9 +113,15 @@ def balance(session: Session, run_id: int) -> Balance:
 
 
 def queued_ids(session: Session) -> dict[str, list[int]]:
-    """Replays that wait, by tier, in the order in which they were given their places."""
+    """
+    Replays that wait, by tier, in the order in which they were given their places.
+
+    Those with an unknown attempt come last: a process that is killed again and again then meets others each time, instead of
+    closing the same few as failed.
+    """
     found: dict[str, list[int]] = {}
-    for tier, replay_id in session.execute(select(Replay.tier, Replay.id).where(Replay.state == "queued").order_by(Replay.id)):
+    waiting = select(Replay.tier, Replay.id).where(Replay.state == "queued").order_by(Replay.unknowns, Replay.id)
+    for tier, replay_id in session.execute(waiting):
         found.setdefault(tier, []).append(replay_id)
     return found
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
@@ -20,9 +20,15 @@ from evalharness.store import Store
 from evalharness.store.tables import Base
 from tests.replay.production import answers, log, sent_sha256, toml, write_lines
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 60.0
 Rows = dict[str, list[dict[str, Any]]]
+
+
+class Said(NamedTuple):
+    """What a command printed."""
+
+    out: str
+    err: str
 
 
 class Cron:
@@ -31,26 +37,27 @@ class Cron:
     def __init__(self, folder: Path, database: str, provider_url: str, *, calls: int, limits: str = "") -> None:
         self.folder, self.database = folder, database
         self.calls = range(calls)
+        self.environment = {"PATH": os.environ.get("PATH", ""), "OPENAI_API_KEY": "sk-loopback", "COLUMNS": "150"}
         write_lines(folder / "production.jsonl", log(self.calls))
         (folder / "evalharness.toml").write_text(toml(f"{provider_url}/v1", database=database, limits=limits), encoding="utf-8")
 
-    def start(self, *arguments: str, kill_at: str | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A command, begun."""
-        program = ["-m", "evalharness"] if kill_at is None else ["-m", "tests.pipeline.killed", kill_at]
-        environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "sk-loopback", "COLUMNS": "150"}
-        return subprocess.Popen(
-            [sys.executable, *program, *arguments], cwd=self.folder, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "evalharness", *arguments]
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def run(self, *arguments: str, kill_at: str | None = None, status: int = 0) -> subprocess.CompletedProcess[str]:
-        """A command, run to its end."""
-        return finished(self.start(*arguments, kill_at=kill_at), status=status)
+    def run(self, *arguments: str, status: int = 0) -> Said:
+        """What a command said, run to its end."""
+        return finished(self.start(*arguments), status=status)
 
     @property
     def ledger_path(self) -> Path:
         """Where the provider writes what it received."""
         return self.folder / "provider.jsonl"
+
+    def ledger_lines(self) -> int:
+        """How many lines the provider has written."""
+        return self.ledger_path.read_bytes().count(b"\n") if self.ledger_path.exists() else 0
 
     def requests(self) -> tuple[Entry, ...]:
         """What the provider received."""
@@ -74,28 +81,20 @@ class Cron:
             }
 
 
-def finished(process: subprocess.Popen[str], *, status: int) -> subprocess.CompletedProcess[str]:
+def finished(process: subprocess.Popen[bytes], *, status: int) -> Said:
     """What a command said, after its end."""
-    out, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == status, f"{process.args} exited with {process.returncode}:\n{out}\n{err}"
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    out, err = (said.decode() for said in process.communicate(timeout=PATIENCE_S))
+    assert process.returncode == status, f"exit status {process.returncode}:\n{out}\n{err}"
+    return Said(out, err)
 
 
 @contextmanager
 def simulated(folder: Path, calls: int, *, latency_ms: float) -> Iterator[str]:
     """A provider in a process of its own, with its ledger in the folder; its URL."""
     data = write_lines(folder / "answers.jsonl", answers(range(calls)))
-    command = [
-        "-m",
-        "evalharness.simulate",
-        "--answers",
-        str(data),
-        "--ledger",
-        str(folder / "provider.jsonl"),
-        "--latency-ms",
-        str(latency_ms),
-    ]
-    with subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    options = ["--answers", str(data), "--ledger", str(folder / "provider.jsonl"), "--latency-ms", str(latency_ms)]
+    command = [sys.executable, "-m", "evalharness.simulate", *options]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
             yield process.stdout.readline().strip()
@@ -103,14 +102,14 @@ def simulated(folder: Path, calls: int, *, latency_ms: float) -> Iterator[str]:
             process.terminate()
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:
     """Look until the condition holds, or the process has ended; whether it held."""
     deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None:
         if condition():
             return True
         assert time.monotonic() < deadline, "what was waited for has not come"
-        time.sleep(0.001)  # gives the watched process the core; decides nothing
+        time.sleep(0.005)  # leaves the core to the watched process; decides nothing
     return False
 
 

@@ -18,6 +18,7 @@ from evalharness.review.card import Card, card
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "![x](http://evil.test/beacon.png)", "[x](javascript:alert(1))",
     "<svg/onload=alert(1)>", "<iframe src='data:text/html,x'></iframe>", "<style>*{background:url(//evil.test)}</style>",
+    "~~~ <img src=x>\nx",
     "</pre></div></details><b onclick=1>", "```html\n</pre><script>\n```", "&lt;script&gt;", "\u202e\u200b\x00\x1b[31m\udc80",
     '{"a":"<img src=x>"}', "<form action=//evil.test><input autofocus onfocus=alert(1)>", "$\\href{javascript:alert(1)}{x}$",
 ]  # fmt: skip
