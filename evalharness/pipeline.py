@@ -25,7 +25,7 @@ from evalharness.config import Config
 from evalharness.decide import look
 from evalharness.decide.look import Looked
 from evalharness.ingest import Ingested
-from evalharness.model import Refusal
+from evalharness.model import Refusal, Usage
 from evalharness.pricing import PriceList
 from evalharness.replay import runner
 from evalharness.replay.job import job_of
@@ -175,10 +175,10 @@ def _unread(store: Store, config: Config, logs: Sequence[str], now: Clock) -> It
     """Calls that are in the logs and not stored, as the replays that they would become."""
     for booked in ingesting.preview(store, config, logs, now=now):
         call = booked.call
-        if booked.tier is None or not booked.keep_content or call.usage is None:
+        if booked.tier is None or not booked.keep_content:
             continue
         for candidate in config.candidates(booked.task_type, booked.tier):
             yield Queued(
                 id=0, call_id=call.id, task_type=booked.task_type, serving=booked.tier, tier=candidate.name,
-                not_before=call.at, request=call.request, usage=call.usage,
+                not_before=call.at, request=call.request, usage=call.usage or Usage(),
             )  # fmt: skip

@@ -6,6 +6,7 @@ One module per verb, loaded when it is called: `evalharness --help` imports no d
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from typing import Any
@@ -87,6 +88,7 @@ def verbs(ctx: click.Context, config_path: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; what a user can mend becomes one line and exit status 1, a bug keeps its traceback."""
+    logging.getLogger("evalharness").addHandler(logging.NullHandler())  # what matters is printed; nothing is printed twice
     try:
         result: Any = verbs.main(args=arguments, standalone_mode=False)
     except EvalHarnessError as error:

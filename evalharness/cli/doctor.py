@@ -108,7 +108,9 @@ def _database(config: Config) -> Iterator[Finding]:
                     "add a [[tier]], or put the name into `also`",
                 )
             if unpriced := sum(t.unpriced for t in totals):
-                yield Finding("note", f"{unpriced:,} stored calls have no price", "they are missing from every sum; give their tier prices")
+                yield Finding(
+                    "note", f"{unpriced:,} stored calls have no price, or their log has no usage", "they are missing from every sum"
+                )
             if store.is_sqlite and store.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 yield Finding("wrong", f"{store.path} can be read by others", f"chmod 600 {store.path}")
     except EvalHarnessError as error:

@@ -88,7 +88,8 @@ def _as_dict(done: Shadow) -> dict[str, object]:
 
 def _tell(edge: Edge, done: Shadow) -> None:
     click.echo(ingest_verb.told(done.ingested, edge.quarantine))
-    click.echo(f"Sampled {sum(s.drawn for s in done.sampled):,} places of {sum(s.seen for s in done.sampled):,} calls.")
+    seen = {(s.route.task_type, s.route.serving): s.seen for s in done.sampled}  # once, however many candidates there are
+    click.echo(f"Sampled {sum(s.drawn for s in done.sampled):,} places of {sum(seen.values()):,} calls.")
     click.echo(f"Replayed: {told(done.replayed) or 'nothing was queued'}.")
     click.echo(f"Compared {done.compared.pairs:,} pairs: {done.compared.settled:,} settled by rule, {done.compared.to_review:,} to review.")
     if done.purged.calls:

@@ -29,7 +29,7 @@ from evalharness.decide.blockers import (
 )
 from evalharness.decide.evidence import Evidence, Process, Tally, evidence
 from evalharness.decide.exact import Course, course, first_promotion
-from evalharness.decide.losses import Place, Source, loss, place
+from evalharness.decide.losses import Place, Source, failed_place, loss, place
 from evalharness.decide.plan import Needed, Range, grades_needed
 from evalharness.decide.rule import ENGINE, PRESETS, Accuracy, Bets, Rule
 from evalharness.decide.sentence import outlook, sentence
@@ -54,6 +54,7 @@ __all__ = [
     "broken_baseline",
     "course",
     "evidence",
+    "failed_place",
     "first_promotion",
     "grades_needed",
     "loss",

@@ -48,6 +48,8 @@ class Evidence:
     """Places, in whatever state."""
     graded: int
     settled: int
+    failed: int
+    """Closed without an answer."""
     open: int
     overtaken: int
     """Open places with a closed one after them: these weaken the evidence, the others merely wait."""
@@ -63,8 +65,8 @@ class Evidence:
 
     @property
     def closed(self) -> int:
-        """Places whose loss is known."""
-        return self.graded + self.settled
+        """Places that wait for nothing."""
+        return self.graded + self.settled + self.failed
 
     @property
     def mean_loss(self) -> float | None:
@@ -94,6 +96,7 @@ def evidence(places: Sequence[Place], rule: Rule) -> Evidence:
         n=len(places),
         graded=sources[Source.GRADED],
         settled=sources[Source.SETTLED],
+        failed=sources[Source.FAILED],
         open=sources[Source.OPEN],
         overtaken=_overtaken(places),
         tallies=tuple(Tally(plus=a, minus=b, places=count) for (a, b), count in sorted(tallies.items())),

@@ -18,7 +18,7 @@ from typing import Any
 from evalharness.config import Config
 from evalharness.decide import blockers as block
 from evalharness.decide.evidence import Evidence, evidence
-from evalharness.decide.losses import Place, Source, place
+from evalharness.decide.losses import Place, Source, failed_place, place
 from evalharness.decide.plan import grades_needed
 from evalharness.decide.rule import ENGINE, Rule
 from evalharness.decide.sentence import outlook, sentence
@@ -85,6 +85,8 @@ def _look(session: Session, version: Version, config: Config, now: datetime) -> 
 
 
 def _place(row: PlaceRow, grades: Mapping[int, Sequence[EffectiveGrade]], rule: Rule) -> Place:
+    if row.state == "failed":
+        return failed_place(rule.metric)
     given: list[Grade] = [g.grade for g in grades.get(row.pair_id, ())] if row.pair_id is not None else []
     return place(rule.metric, grades=given, settled=row.settled)
 

@@ -29,6 +29,8 @@ class Source(StrEnum):
     """By at least one human."""
     SETTLED = "settled"
     """By a declared rule, without a human."""
+    FAILED = "failed"
+    """Never: the replay brought no answer. It is closed, and counts at its worst in both directions for good."""
     OPEN = "open"
     """Not: ungraded yet, skipped, ungradable, or its grades were set aside."""
 
@@ -63,6 +65,11 @@ def loss(grade: Grade, metric: Metric) -> float:
             return float(grade.dearer_acceptable) - float(grade.cheaper_acceptable)
         case Metric.PREFERENCE:
             return (1 - grade.preference) / 2
+
+
+def failed_place(metric: Metric) -> Place:
+    """The place of a replay that was closed without an answer."""
+    return Place(HIGHEST, lowest(metric), Source.FAILED)
 
 
 def place(metric: Metric, *, grades: Sequence[Grade] = (), settled: Settled | None = None) -> Place:

@@ -94,9 +94,10 @@ def outlook(needed: Needed) -> str:
 def _seen(evidence: Evidence, words: _Words) -> str:
     lost = round(sum(t.plus * t.places for t in evidence.tallies), 1)
     settled = f" and settled {evidence.settled}" if evidence.settled else ""
+    failed = f", {evidence.failed} of them without an answer" if evidence.failed else ""
     waiting = f", {evidence.open} open and counted at the worst" if evidence.open else ""
     pairs = "pair" if evidence.closed == 1 else "pairs"
-    return f"Graded {evidence.graded}{settled} {pairs}, {words.lost.format(f'{lost:g}')}{waiting}."
+    return f"Graded {evidence.graded}{settled} {pairs}, {words.lost.format(f'{lost:g}')}{failed}{waiting}."
 
 
 def _against(process: Process, claim: str, rate: float, error: float, words: _Words) -> str:

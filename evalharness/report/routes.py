@@ -238,16 +238,19 @@ def _weak(
     unpriced = sum(t.unpriced for t in mine)
     undecided = stored["needed"] is not None
     notes = [
-        (stored["failed"], f"{stored['failed']} replays were closed without an answer and count as lost."),
-        (lost, f"{lost:,} requests cannot be replayed ({_reasons(refused)}); nothing is known of their kind."),
-        (spent.unknown, f"{spent.unknown} attempts ended unknown (timeout, cut, crash) and are booked at their worst case."),
-        (skipped, f"{skipped} pairs were skipped by reviewers and count at their worst until somebody grades them."),
+        (stored["failed"], f"{_many(stored['failed'], 'replay')} closed without an answer; counted at the worst."),
+        (lost, f"{_many(lost, 'request')} not replayable ({_reasons(refused)}); nothing is known of their kind."),
+        (spent.unknown, f"{_many(spent.unknown, 'attempt')} of unknown end (timeout, cut, crash), booked at the worst case."),
+        (skipped, f"{_many(skipped, 'pair')} skipped by reviewers; counted at the worst until somebody grades them."),
         (
             undecided and evidence["overtaken"],
-            f"{evidence['overtaken']} open pairs have later ones closed; they count at their worst until somebody grades them.",
+            f"{_many(evidence['overtaken'], 'pair')} still open before later ones; counted at the worst until somebody grades them.",
         ),
-        (unpriced, f"{unpriced:,} of {total:,} production calls have no price."),
-        (stored["audit"]["spared"], f"{stored['audit']['spared']} audited pairs that a rule called broken were acceptable to a human."),
+        (unpriced, f"{unpriced:,} of {_many(total, 'production call')} without a price."),
+        (
+            stored["audit"]["spared"],
+            f"{_many(stored['audit']['spared'], 'audited pair')} called broken by a rule and acceptable by a human.",
+        ),
     ]
     told = [sentence for count, sentence in notes if count]
     told += [b["sentence"] for b in stored["blockers"] if verdict is not Verdict.PROMOTE and b["code"] in _TELLING]
@@ -263,10 +266,14 @@ def _weak_overall(totals: Sequence[Total]) -> list[str]:
     """What weakens every number of the report."""
     unpriced, off_ladder = sum(t.unpriced for t in totals), sum(t.calls for t in totals if t.tier is None)
     notes = [
-        (unpriced, f"{unpriced:,} calls have no price and are missing from every sum."),
-        (off_ladder, f"{off_ladder:,} calls were served by models that no [[tier]] names; none of them is sampled."),
+        (unpriced, f"{_many(unpriced, 'call')} without a price, missing from every sum."),
+        (off_ladder, f"{_many(off_ladder, 'call')} served by models that no [[tier]] names; none is sampled."),
     ]
     return [*(sentence for count, sentence in notes if count), "Traffic that no log captured is not counted; its share is unknown."]
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _reasons(refused: dict[str, int]) -> str:

@@ -61,4 +61,4 @@ def changes(session: Session, version_id: int) -> dict[str, int]:
         .where(Replay.route_version_id == version_id, Replay.state == "answered", Replay.changes != "[]")
         .group_by(Replay.changes)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

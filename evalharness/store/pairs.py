@@ -71,7 +71,7 @@ def settled_counts(session: Session) -> dict[int, int]:
     rows = session.execute(
         select(PairRow.route_version_id, func.count()).where(PairRow.settled_rule.is_not(None)).group_by(PairRow.route_version_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def add_pairs(session: Session, compared: Sequence[Compared], now: datetime) -> None:
@@ -136,4 +136,4 @@ def failed_checks(session: Session, version_id: int) -> dict[str, int]:
         .where(PairRow.route_version_id == version_id, ~CheckRow.passed)
         .group_by(CheckRow.name)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

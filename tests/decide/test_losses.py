@@ -2,8 +2,8 @@
 
 import pytest
 
-from evalharness.decide import Place, Source, loss, place
-from evalharness.model import Grade, Metric, Settled
+from evalharness.decide import Place, Rule, Source, evidence, failed_place, loss, place
+from evalharness.model import Grade, Metric, Settled, Verdict
 
 EQUAL = Settled(rule="equal:json", equal=True)
 BROKEN = Settled(rule="failed:refusal", equal=False)
@@ -60,3 +60,16 @@ def test_a_pair_with_several_grades_enters_once() -> None:
     """Several reviewers of one pair make one place with their mean loss."""
     grades = [grade(True, False), grade(True, True), grade(True, True), grade(True, True)]
     assert place(Metric.REGRESSION, grades=grades) == Place(0.25, 0.25, Source.GRADED)
+
+
+def test_a_replay_without_an_answer_is_closed_at_its_worst_in_both_directions() -> None:
+    """Promise 4: a replay that failed stays in the denominator; it can neither promote nor hold, and nobody waits for it."""
+    failed = failed_place(Metric.REGRESSION)
+    assert (failed.plus, failed.minus, failed.source) == (1.0, 0.0, Source.FAILED)
+    rule = Rule.of(accuracy="best_effort")
+    good = place(Metric.REGRESSION, settled=Settled(rule="equal:bytes", equal=True))
+    assert evidence([good] * 37, rule).verdict is Verdict.PROMOTE
+    with_failures = evidence([failed, *[good] * 36], rule)
+    assert with_failures.verdict is Verdict.COLLECTING
+    assert (with_failures.failed, with_failures.open, with_failures.closed) == (1, 0, 37)
+    assert evidence([failed] * 200, rule).verdict is Verdict.COLLECTING
