@@ -38,7 +38,7 @@ def page(store: Store, config: Config) -> None:
     except EvalHarnessError as error:
         st.text(str(error))
         return
-    st.text("\n".join(words.summary(report)))
+    st.text("\n".join(words.summary(report)).replace("`", ""))
     if not report.routes:
         return
     st.html(f'<style>{_CSS}</style><div class="eh-cards">{"".join(map(_card, report.routes))}</div>')

@@ -223,7 +223,7 @@ def _dearer(route: RouteReport) -> bool:
 
 def sentence(route: RouteReport) -> str:
     """The evidence in plain words, without the blockers, which are shown beside it."""
-    return inert(route.sentence)
+    return inert(route.sentence).replace("->", ARROW)
 
 
 def blockers(route: RouteReport) -> list[str]:

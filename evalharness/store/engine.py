@@ -187,8 +187,12 @@ def _readable_errors(store: Store) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-        if "no such table" in said or "no such column" in said or "UndefinedTable" in type(error.orig).__name__:
+        if "no such table" in said or "no such column" in said or type(error.orig).__name__ in {"UndefinedTable", "UndefinedColumn"}:
             raise StoreError(f"{store.shown_url}: the schema is missing or behind. Run `evalharness db upgrade`.") from error
         if any(word in said for word in ("locked", "readonly", "disk", "not a database", "connection", "malformed")):
             raise StoreError(f"{store.shown_url}: {said}.") from error
+        # PostgreSQL quotes the row that it refuses on the lines below: captured text, which belongs in no traceback.
+        if error.orig is not None:
+            error.orig.args = (said,)
+        error.args = (f"({type(error.orig).__name__}) {said}",)
         raise

@@ -206,7 +206,11 @@ def skipped(session: Session, route_version_id: int) -> int:
 
 
 def progress(session: Session, *, reviewer: str, since: datetime) -> tuple[TaskProgress, ...]:
-    """What is left and what the reviewer has graded since a time, for each task type that has a route, most open first."""
+    """
+    What is left and what the reviewer has graded since a time, for each task type that has a route.
+
+    Task types with an undecided route come first, since a grade of a decided one changes nothing; within these, most open first.
+    """
     mine = dict(
         session.execute(
             select(ReviewPlace.task_type, func.count())
@@ -217,9 +221,11 @@ def progress(session: Session, *, reviewer: str, since: datetime) -> tuple[TaskP
     )
     task_types = session.scalars(select(Route.task_type).distinct()).all()
     left = {task_type: _open(session, task_type) for task_type in task_types}
+    collecting = select(Route.task_type).join(RouteVersion).where(RouteVersion.state == RouteState.COLLECTING).distinct()
+    undecided = set(session.scalars(collecting))
     return tuple(
         TaskProgress(task_type=name, open=left[name], graded=mine.get(name, 0))
-        for name in sorted(left, key=lambda name: (-left[name], name))
+        for name in sorted(left, key=lambda name: (name not in undecided, -left[name], name))
     )
 
 

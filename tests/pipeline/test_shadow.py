@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from evalharness.simulate.answers import Script
-from evalharness.simulate.faults import Fault, FaultKind, Plan
+from evalharness.simulate.faults import Fault, FaultKind, Plan, Received
 from evalharness.simulate.provider import Settings, running
-from tests.pipeline.cron import Cron, finished, wait_until
+from tests.pipeline.cron import PATIENCE_S, Cron, finished, wait_until
 from tests.replay.production import answers, assert_books_balance, attempts, billed_usd, states
 
 CALLS = 30
@@ -36,20 +37,25 @@ def in_flight(cron: Cron) -> Callable[[], bool]:
 
 def test_two_at_once_do_not_overlap(url: str, tmp_path: Path) -> None:
     """The second of two runs says that the first is at work, exits 0 and does nothing."""
-    with cron_line(tmp_path, url, latency_ms=100) as cron:
+    reached, let_go = threading.Event(), threading.Event()
+
+    def hold(_received: Received) -> None:
+        reached.set()
+        assert let_go.wait(PATIENCE_S)
+
+    with cron_line(tmp_path, url, plan=hold) as cron:
         first = cron.start("shadow", "production.jsonl")
-        assert wait_until(in_flight(cron), first)
+        assert reached.wait(PATIENCE_S)
         (tmp_path / "more.jsonl").write_text((tmp_path / "production.jsonl").read_text().replace("call-", "more-"))
-        first.send_signal(signal.SIGSTOP)  # so that the second meets it in the middle, however slow it starts
+        before = cron.rows()
         try:
             second = cron.run("shadow", "more.jsonl")
+            assert cron.rows() == before
         finally:
-            first.send_signal(signal.SIGCONT)
+            let_go.set()
         finished(first, status=0)
         assert (second.out, second.err) == ("", "evalharness: another run is at work on this database; nothing to do.\n")
-        rows = cron.rows()
-        assert len(rows["run"]) == 1
-        assert len(rows["call"]) == CALLS
+        assert len(cron.rows()["call"]) == CALLS
         assert set(cron.requests_of_calls().values()) == {1}
 
 
@@ -76,14 +82,14 @@ def test_a_stopped_run_books_what_is_in_flight_and_the_next_goes_on(url: str, tm
 def test_a_second_ctrl_c_aborts_and_the_next_run_recovers(url: str, tmp_path: Path) -> None:
     """What was in flight at an abort is booked at its worst by the next run, and tried once more."""
     with cron_line(tmp_path, url, plan=lambda received: Fault(kind=FaultKind.HANG) if received.n <= 4 else None) as cron:
-        process = cron.start("shadow", "production.jsonl")
-        assert wait_until(lambda: len(cron.requests()) == 4, process)
-        process.send_signal(signal.SIGINT)
-        assert process.stderr
-        assert b"once more to abort" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
-        assert b"interrupted" in process.stderr.read()
+        with cron.start("shadow", "production.jsonl") as process:
+            assert wait_until(lambda: len(cron.requests()) == 4, process)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr
+            assert b"once more to abort" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=PATIENCE_S) == 130
+            assert b"interrupted" in process.stderr.read()
         with cron.store() as store:
             assert [attempt.state for attempt in attempts(store)] == ["sent"] * 4
         said = cron.run("shadow", "production.jsonl")

@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, text, update
 
 from evalharness.errors import ReviewError
 from evalharness.model import Grade, Key, Output, RouteState, Side
-from evalharness.store import Store, review
+from evalharness.store import Store, places, review
 from evalharness.store.review import ImportedGrade, Place, Recorded, ReviewEvent
 from evalharness.store.tables import CallContent, PairRow, ReviewPlace
 from tests.review.pairs import NOW, Made, add_pairs, grade_rows
@@ -291,6 +291,15 @@ def test_progress_counts_what_is_open_and_what_is_mine(desk: Desk) -> None:
         assert [(t.task_type, t.open, t.graded) for t in seen] == [("extraction", 9, 0), ("formatting", 4, 2)]
         assert sum(t.graded for t in review.progress(session, reviewer="ann", since=LATER)) == 0
         assert sum(t.graded for t in review.progress(session, reviewer="bob", since=NOW)) == 0
+
+
+def test_what_is_decided_comes_last(desk: Desk) -> None:
+    """A task type whose routes are all decided is offered after those that wait for grades, however many places it has."""
+    made = add_pairs(desk.store, [("a", "b")] * 9, task_type="extraction")
+    with desk.store.begin() as session:
+        places.set_state(session, made.version_id, RouteState.HELD)
+        seen = review.progress(session, reviewer="ann", since=NOW)
+    assert [t.task_type for t in seen] == ["formatting", "extraction"]
 
 
 def test_an_imported_verdict_is_stored_once_and_fills_a_wanted_grade(desk: Desk) -> None:
