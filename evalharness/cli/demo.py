@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -229,7 +231,8 @@ def _agrees(route: RouteReport, holds: float) -> bool:
 
 
 def _tell_next(edge: Edge, folder: Path, seconds: float) -> None:
-    config = f"evalharness -c {folder / 'evalharness.toml'}"
+    program = "evalharness" if shutil.which("evalharness") else os.path.relpath(sys.argv[0])
+    config = f"{program} -c {folder / 'evalharness.toml'}"
     edge.out.print(f"All of it took {seconds:.0f} s. The reviewers and the provider were simulated; the rest is what production runs.")
     edge.out.print(f"In {folder}: report.html, routing.json and litellm.yaml (a config that the LiteLLM router loads).")
     edge.out.print("Try next:")
