@@ -82,10 +82,11 @@ def production_log(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for number, row in enumerate(rows):
         model = model_name(row["strong_model"])
         messages = question(row)
-        usage = {"prompt_tokens": sum(len(m["content"]) for m in messages) // 4, "completion_tokens": len(row["strong_output"]) // 4}
+        asked = sum(len(m["content"]) for m in messages)
+        usage = {"prompt_tokens": asked // 4, "completion_tokens": len(row["strong_output"]) // 4}
         yield {
-            "v": 1, "id": row["item_id"], "at": (BEGIN + timedelta(days=14) * number / len(rows)).isoformat(), "task_type": row["task_type"],
-            "provider": vendor(model), "wire": "openai.chat", "status": 200,
+            "v": 1, "id": row["item_id"], "at": (BEGIN + timedelta(days=14) * number / len(rows)).isoformat(),
+            "task_type": row["task_type"], "provider": vendor(model), "wire": "openai.chat", "status": 200,
             "request": {"model": model, "messages": messages, "max_completion_tokens": 2048},
             "response": {
                 "id": f"chatcmpl-{number:06d}", "object": "chat.completion", "created": 0, "model": model,

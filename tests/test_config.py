@@ -51,7 +51,10 @@ def test_nothing_is_needed() -> None:
         ("[task_types.a]\nguidline = 'x'", "unknown key 'task_types.a.guidline'. Did you mean 'guideline'?"),
         ('[[tier]]\nname = "a"\nmodle = "m"', "unknown key 'tier[0].modle'. Did you mean 'model'?"),
         (TIERS + "prices = { inptu = 1.0, output = 2.0 }", "unknown key 'tier[1].prices.inptu'. Did you mean 'input'?"),
-        ('[[classify]]\ntask_type = "a"\ntag = "x"\n[[classify]]\ncontain = "a"', "unknown key 'classify[1].contain'. Did you mean 'contains'?"),
+        (
+            '[[classify]]\ntask_type = "a"\ntag = "x"\n[[classify]]\ncontain = "a"',
+            "unknown key 'classify[1].contain'. Did you mean 'contains'?",
+        ),
         ("[budget]\nzzz = 1", "unknown key 'budget.zzz'. Known keys: run_usd."),
     ],
 )
@@ -112,7 +115,7 @@ def test_wrong_type(text: str, key: str) -> None:
         (TIERS.replace('"small"', '""'), "tier[1].name"),
         (TIERS.replace('"gpt-5-mini"', '" "'), "tier[1].model"),
         ('[task_types."a\\u001b[2J"]', "task_types.a"),
-        (f'[task_types.{"a" * 300}]', "task_types.aaa"),
+        (f"[task_types.{'a' * 300}]", "task_types.aaa"),
         ('[[classify]]\ntask_type = "a"\nregex = "("', "classify[0].regex"),
         ('[[classify]]\ntask_type = "a"', "classify[0]"),
         ('[[classify]]\ntask_type = ""\ntag = "a"', "classify[0].task_type"),
@@ -179,7 +182,14 @@ def other(value: object) -> tuple[str, object]:
 @pytest.mark.parametrize(("section", "key"), KEYS, ids=".".join)
 def test_every_key_has_a_variable(section: str, key: str) -> None:
     """EVALHARNESS_SECTION_KEY overrides the file for every key of every section."""
-    words = {"accuracy": "high", "metric": "acceptable", "output": "json", "fences": "fenced", "normalise": "words", "prompt_change": "restart"}
+    words = {
+        "accuracy": "high",
+        "metric": "acceptable",
+        "output": "json",
+        "fences": "fenced",
+        "normalise": "words",
+        "prompt_change": "restart",
+    }
     more = {"p0": {"p1": "0.99"}, "p1": {"p0": "0.9"}, "delta": {"metric": "preference"}, "candidates": {}}
     default = getattr(getattr(Config(), section), key)
     said, meant = {"cap": ("500", 500), "p1": ("0.99", 0.99), "delta": ("0.2", 0.2), "p0": ("0.9", 0.9)}.get(key) or other(default)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -52,7 +53,15 @@ def test_same_in_postgres(postgres_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "expected"),
-    [(0.0, "0" * 32), (0.5, "8" + "0" * 31), (0.25, "4" + "0" * 31), (2**-53, "0" * 13 + "8" + "0" * 18), (1.0, "g"), (7.0, "g"), (-1.0, "0" * 32)],
+    [
+        (0.0, "0" * 32),
+        (0.5, "8" + "0" * 31),
+        (0.25, "4" + "0" * 31),
+        (2**-53, "0" * 13 + "8" + "0" * 18),
+        (1.0, "g"),
+        (7.0, "g"),
+        (-1.0, "0" * 32),
+    ],
 )
 def test_threshold(share: float, expected: str) -> None:
     """A share is the first draw that is not kept, as hex; the whole share is above every draw."""
@@ -93,7 +102,7 @@ def test_uniform() -> None:
         boxes[int(u * 20)] += 1
     assert sum((n - 1000) ** 2 / 1000 for n in boxes) < 43.8  # chi-square, 19 degrees of freedom, 0.1 %
     mean = sum(draws) / len(draws)
-    together = sum((a - mean) * (b - mean) for a, b in zip(draws, draws[1:], strict=False)) / sum((u - mean) ** 2 for u in draws)
+    together = sum((a - mean) * (b - mean) for a, b in pairwise(draws)) / sum((u - mean) ** 2 for u in draws)
     assert abs(together) < 0.025
     assert all(0 <= u < 1 for u in draws)
 

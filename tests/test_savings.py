@@ -24,10 +24,13 @@ USAGES = st.builds(
 
 def test_replay_at_production_cache() -> None:
     """A cold replay of 2,000 tokens is split as production's prompt was: 80 % read, 15 % written; its output stays."""
-    production = Usage(uncached_input_tokens=50, cache_read_tokens=800, cache_write_5m_tokens=100, cache_write_1h_tokens=50, output_tokens=9)
+    production = Usage(
+        uncached_input_tokens=50, cache_read_tokens=800, cache_write_5m_tokens=100, cache_write_1h_tokens=50, output_tokens=9
+    )
     replay = Usage(uncached_input_tokens=2000, output_tokens=70, reasoning_tokens=30)
     expected = Usage(
-        uncached_input_tokens=100, cache_read_tokens=1600, cache_write_5m_tokens=200, cache_write_1h_tokens=100, output_tokens=70, reasoning_tokens=30
+        uncached_input_tokens=100, cache_read_tokens=1600, cache_write_5m_tokens=200, cache_write_1h_tokens=100,
+        output_tokens=70, reasoning_tokens=30,
     )  # fmt: skip
     assert at_production_cache(production, replay) == expected
 

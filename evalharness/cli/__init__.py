@@ -89,6 +89,8 @@ def verbs(ctx: click.Context, config_path: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; what a user can mend becomes one line and exit status 1, a bug keeps its traceback."""
     logging.getLogger("evalharness").addHandler(logging.NullHandler())  # what matters is printed; nothing is printed twice
+    for sdk in ("anthropic", "openai"):
+        logging.getLogger(f"{sdk}._base_client").addFilter(_without_request)
     try:
         result: Any = verbs.main(args=arguments, standalone_mode=False)
     except EvalHarnessError as error:
@@ -100,7 +102,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("evalharness: interrupted; what is stored stays, the next run goes on.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _without_request(record: logging.LogRecord) -> bool:
+    """Whether an SDK's line may be logged: at DEBUG (ANTHROPIC_LOG, OPENAI_LOG) they print requests with their prompts."""
+    return "options" not in str(record.msg).lower()

@@ -14,8 +14,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from evalharness.model import CallId, Change, Refusal, Reply, Request, Usage, Wire
@@ -185,7 +186,7 @@ def claim(session: Session, run_id: int, wanted: Sequence[tuple[int, Decimal, tu
         attempts.append({"replay_id": replay_id, "run_id": run_id, "n": n, "state": "sent", "worst_usd": worst_usd, "sent_at": now})
     if not attempts:
         return Claimed(claims={}, beyond_budget=frozenset(beyond))
-    session.execute(update(Replay), replays)
+    _update(session, Replay, replays)
     made = session.execute(insert(Attempt).returning(Attempt.id, Attempt.replay_id, Attempt.worst_usd), attempts)
     claims = {row.replay_id: Claim(attempt_id=row.id, replay_id=row.replay_id, worst_usd=row.worst_usd) for row in made}
     return Claimed(claims=claims, beyond_budget=frozenset(beyond))
@@ -222,10 +223,8 @@ def settle(session: Session, run_id: int, results: Sequence[Result], now: dateti
         else:
             _rejected(session, result, now)
             failed |= {replay_id} if result.retry_at is None else set()
-    if attempts:
-        session.execute(update(Attempt), attempts)
-    if answered:
-        session.execute(update(Replay), answered)
+    _update(session, Attempt, attempts)
+    _update(session, Replay, answered)
     return failed
 
 
@@ -302,6 +301,15 @@ def _rejected(session: Session, result: Result, now: datetime) -> None:
     else:
         values = {"state": "queued", "not_before": result.retry_at}
     session.execute(update(Replay).where(Replay.id == result.claim.replay_id).values(**values))
+
+
+def _update(session: Session, table: type[Attempt | Replay], rows: Sequence[dict[str, object]]) -> None:
+    """Write rows of the same columns by their id; past the ORM, which costs four times as much for each."""
+    if rows:
+        columns = table.__table__.c
+        values: dict[Any, Any] = {columns[name]: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+        statement = update(table).where(columns.id == bindparam("new_id")).values(values)
+        session.connection().execute(statement, [{f"new_{name}": value for name, value in row.items()} for row in rows])
 
 
 def _locked(session: Session, run_id: int) -> Run:

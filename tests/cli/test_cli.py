@@ -240,7 +240,7 @@ def test_broken_pipe() -> None:
         done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     finally:
         os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_help_imports_no_database() -> None:

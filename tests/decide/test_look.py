@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ LEASE = timedelta(hours=1)
 SLOW_MS, FAST_MS = 9000, 1200
 BOTH, ONLY_DEARER, NEITHER = Key.BOTH_EQUAL, Key.ONLY_A, Key.NEITHER
 """The dearer output is always on the left here."""
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, sqlite_template: Path) -> Iterator[Store]:
+    """An empty SQLite database, for what runs six times."""
+    shutil.copy(sqlite_template, tmp_path / "test.db")
+    with Store(f"sqlite:///{tmp_path / 'test.db'}") as opened:
+        yield opened
 
 
 def route(
@@ -264,16 +273,16 @@ def test_ungraded_pairs_are_not_dropped(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", list(Key))
-def test_reviewer_who_only_clicks(store: Store, tmp_path: Path, key: Key) -> None:
+def test_reviewer_who_only_clicks(sqlite_store: Store, tmp_path: Path, key: Key) -> None:
     """Promise 6: one key every 1.2 s over a candidate that is bad in 30 % of pairs promotes nothing, and the reviewer is named."""
-    route(store, tmp_path, 120, lambda i: "Wrong." if i % 10 in {1, 4, 8} else f"Other words {i}.")
-    assert grade(store, key, reviewer="clicker", active_ms=FAST_MS) == 120
-    found = looked(store)
+    route(sqlite_store, tmp_path, 120, lambda i: "Wrong." if i % 10 in {1, 4, 8} else f"Other words {i}.")
+    assert grade(sqlite_store, key, reviewer="clicker", active_ms=FAST_MS) == 120
+    found = looked(sqlite_store)
     assert (found.verdict, found.state) == (Verdict.COLLECTING, RouteState.COLLECTING)
-    assert "median of 1.2 s per pair" in evidence(store)["suspects"]["clicker"]
-    assert "reviewer_quality" in blockers(store)
-    assert any("'clicker'" in b["sentence"] for b in evidence(store)["blockers"])
-    assert evidence(store)["evidence"]["graded"] == 0
+    assert "median of 1.2 s per pair" in evidence(sqlite_store)["suspects"]["clicker"]
+    assert "reviewer_quality" in blockers(sqlite_store)
+    assert any("'clicker'" in b["sentence"] for b in evidence(sqlite_store)["blockers"])
+    assert evidence(sqlite_store)["evidence"]["graded"] == 0
 
 
 def test_suspect_does_not_spoil_others(store: Store, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -192,7 +193,7 @@ def test_cut_packed_file(store: Store, tmp_path: Path, quarantine: Path) -> None
 def test_stdin(store: Store, quarantine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input may be packed, is read whole, and its bad lines are kept with their text, since they are nowhere else."""
     packed = gzip.compress(lines([native("a"), {"strange": "p\u00e4per"}, native("b")]))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(packed))))  # type: ignore[arg-type]  # typeshed wants a raw stream
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(packed))))
     done = run(store, CONFIG, "-", quarantine=quarantine)
     assert (done.new, done.quarantined.total()) == (2, 1)
     (bad,) = noted(quarantine)
@@ -315,7 +316,7 @@ def test_content_is_kept_for_the_sample_only(store: Store, tmp_path: Path) -> No
     """Bodies are stored of calls below their share that can be replayed; everything else is only counted."""
     config = Config(tier=LADDER, task_types={"formatting": Policy(share=0.3)}, defaults=Policy(share=0.0))
     ids = [f"call-{i}" for i in range(300)]
-    broken = {"error": "http_529", "status": 529, "response": None}
+    broken: dict[str, Any] = {"error": "http_529", "status": 529, "response": None}
     records = [native(i) for i in ids] + [native(f"other-{i}", task_type="other") for i in range(50)]
     records += [native(f"failed-{i}", **broken) for i in range(50)] + [native(f"cut-{i}", unreplayable="truncated") for i in range(50)]
     add(store, config, tmp_path, records)
@@ -371,7 +372,7 @@ def test_preview_writes_nothing(store: Store, tmp_path: Path, quarantine: Path) 
 
 def test_preview_of_stdin(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input can be previewed, too."""
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(lines([native("a")])))))  # type: ignore[arg-type]  # as above
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(lines([native("a")])))))
     assert [b.call.id for b in preview(store, CONFIG, ["-"], now=lambda: NOW)] == ["a"]
 
 

@@ -23,11 +23,11 @@ CALLS = 30
 
 
 @contextmanager
-def cron_line(folder: Path, url: str, *, latency_ms: float = 0, plan: Plan | None = None) -> Iterator[Cron]:
+def cron_line(folder: Path, url: str, *, latency_ms: float = 0, plan: Plan | None = None, limits: str = "") -> Iterator[Cron]:
     """A cron line beside a provider."""
     settings = Settings(latency_ms=latency_ms, faults=plan, ledger_path=folder / "provider.jsonl")
     with running(Script(answers(range(CALLS))), settings) as provider:
-        yield Cron(folder, url, provider.url, calls=CALLS)
+        yield Cron(folder, url, provider.url, calls=CALLS, limits=limits)
 
 
 def in_flight(cron: Cron) -> Callable[[], bool]:
@@ -43,7 +43,7 @@ def test_two_at_once_do_not_overlap(url: str, tmp_path: Path) -> None:
         reached.set()
         assert let_go.wait(PATIENCE_S)
 
-    with cron_line(tmp_path, url, plan=hold) as cron:
+    with cron_line(tmp_path, url, plan=hold, limits="concurrency = 1") as cron:  # so that nothing moves while the first is held
         first = cron.start("shadow", "production.jsonl")
         assert reached.wait(PATIENCE_S)
         (tmp_path / "more.jsonl").write_text((tmp_path / "production.jsonl").read_text().replace("call-", "more-"))
@@ -108,12 +108,12 @@ def test_a_dry_run_writes_nothing_and_promises_enough(url: str, tmp_path: Path) 
         assert cron.rows() == before
         assert sorted(path.name for path in tmp_path.iterdir() if "db-" not in path.name) == files
         assert cron.requests() == ()
-        cron.run("ingest", "production.jsonl")
-        cron.run("sample")
-        queued = cron.rows()
-        [waiting] = json.loads(cron.run("shadow", "--dry-run", "--json", "production.jsonl").out)
-        assert cron.rows() == queued
-        assert (asked["replays"], waiting) == (CALLS, asked)
+        for stage in (["ingest", "production.jsonl"], ["sample"]):
+            cron.run(*stage)
+            before = cron.rows()
+            assert json.loads(cron.run("shadow", "--dry-run", "--json", "production.jsonl").out) == [asked]
+            assert cron.rows() == before
+        assert asked["replays"] == CALLS
         spent = json.loads(cron.run("replay", "--json").out)["spent_usd"]
         assert billed_usd(cron.requests()) <= Decimal(spent) + Decimal("1e-9") * CALLS
         assert Decimal(spent) <= Decimal(asked["worst_usd"])

@@ -73,7 +73,11 @@ def test_vendor_is_found_or_guessed(vendor: str) -> None:
 
 
 OWN = Tier(
-    name="own", provider="openai", model="gpt-5-mini", also=("mini-*",), prices=Prices(input=1.0, output=2.0, cache_read=0.1, cache_write=1.25)
+    name="own",
+    provider="openai",
+    model="gpt-5-mini",
+    also=("mini-*",),
+    prices=Prices(input=1.0, output=2.0, cache_read=0.1, cache_write=1.25),
 )
 USAGE = Usage(uncached_input_tokens=10, cache_read_tokens=20, cache_write_5m_tokens=30, cache_write_1h_tokens=40, output_tokens=50)
 
@@ -81,7 +85,7 @@ USAGE = Usage(uncached_input_tokens=10, cache_read_tokens=20, cache_write_5m_tok
 def test_own_prices_win() -> None:
     """A tier's own prices hold for every name of its model, in place of the catalogue."""
     for name in ("gpt-5-mini", "openai/gpt-5-mini", "mini-eu"):
-        # (10*1 + 20*0.1 + 70*1.25 + 50*2) / 10^6
+        # 10 tokens at $1, 20 at $0.1, 70 at $1.25, 50 at $2, per million
         assert PriceList([OWN]).usd("openai", name, USAGE, NOW) == Decimal("0.0001995")
 
 
@@ -97,7 +101,12 @@ def test_other_name_of_a_tier() -> None:
     assert PriceList([tier]).usd("litellm_proxy", "opus-prod-eu", Usage(uncached_input_tokens=1000), NOW) == Decimal("0.004")
 
 
-@given(st.integers(0, 300_000), st.integers(0, 64_000), st.integers(0, 100), st.sampled_from(["claude-haiku-5-5", "claude-opus-5-5", "gpt-5.5"]))
+@given(
+    st.integers(0, 300_000),
+    st.integers(0, 64_000),
+    st.integers(0, 100),
+    st.sampled_from(["claude-haiku-5-5", "claude-opus-5-5", "gpt-5.5"]),
+)
 def test_nothing_costs_more_than_the_worst(tokens: int, output: int, read_percent: int, model: str) -> None:
     """The worst case, which a budget reserves, is at least the price of every way in which the same tokens may be cached."""
     vendor: str = "openai" if model.startswith("gpt") else "anthropic"

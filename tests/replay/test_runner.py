@@ -264,11 +264,14 @@ async def test_more_refused_requests_than_a_page_do_not_stop_the_run(store: Stor
     """Requests that cannot be replayed are closed with their reason, however many come first."""
     async with served() as provider:
         bench = Bench(store, provider, tmp_path)
-        bench.queue(range(230), more=lambda i: {"n": 2} if i < 220 else {})
-        async with asyncio.timeout(60):
+        bench.queue(range(120), more=lambda _i: {"n": 2})
+        bench.folder = tmp_path / "later"
+        bench.folder.mkdir()
+        bench.queue(range(120, 125))
+        async with asyncio.timeout(30):
             done = await bench.run()
-        assert (done.refused.total(), done.answered, len(provider.ledger)) == (220, 10, 10)
-        assert states(store) == {"refused": 220, "answered": 10}
+        assert (done.refused.total(), done.answered, len(provider.ledger)) == (120, 5, 5)
+        assert states(store) == {"refused": 120, "answered": 5}
 
 
 async def test_the_budget_is_never_passed_and_the_next_one_goes_on(store: Store, tmp_path: Path) -> None:
@@ -310,6 +313,17 @@ async def test_a_budget_below_the_first_worst_case_sends_nothing(store: Store, t
         done = await bench.run("0.0001")
         assert (done.out_of_budget, len(provider.ledger), attempts(store)) == (True, 0, [])
         assert states(store) == {"queued": 12}
+
+
+async def test_the_worst_case_holds_for_an_answer_that_uses_all_it_may(store: Store, tmp_path: Path) -> None:
+    """No attempt costs more than was reserved for it, at the longest answer that its request allows."""
+    long = Script({**answer, "text": "word " * 20_000} for answer in answers(range(3)))
+    async with Provider(long) as provider:
+        bench = Bench(store, provider, tmp_path)
+        bench.queue(range(3), more=lambda i: {"max_completion_tokens": 5_000 * (i + 1)})
+        assert (await bench.run()).answered == 3
+        assert sorted(entry.usage.output_tokens for entry in provider.ledger if entry.usage) == [5_000, 10_000, 15_000]
+        assert all(attempt.usd is not None and attempt.worst_usd / 2 < attempt.usd <= attempt.worst_usd for attempt in attempts(store))
 
 
 def storm(received: Received) -> Fault | None:

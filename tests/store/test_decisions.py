@@ -28,7 +28,7 @@ def version_id(store: Store) -> int:
 def test_same_look_is_stored_once(store: Store, version_id: int) -> None:
     """A look that saw what the last one saw is not stored; one that differs in places or evidence is, and so is one that goes back."""
 
-    def look(digest: str, evidence: dict[str, object]) -> bool:
+    def look(digest: str, evidence: dict[str, int]) -> bool:
         with store.begin() as session:
             return decisions.add_decision(session, version_id, Verdict.COLLECTING, digest, evidence, NOW)
 
