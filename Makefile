@@ -28,8 +28,8 @@ help: ## show this list
 demo: $(VENV)/.package ## the whole loop on simulated traffic: no key, no network
 	$(BIN)/evalharness demo $(ARGS)
 
-review: $(VENV)/.package ## open the review app
-	$(BIN)/evalharness review $(ARGS)
+review: $(VENV)/.package ## open the review app, on the demo's pairs unless there is an evalharness.toml
+	$(BIN)/evalharness $(if $(wildcard evalharness.toml),,-c evalharness-demo/evalharness.toml) review $(ARGS)
 
 ##@ Develop
 .PHONY: test lint lock litellm wheel clean

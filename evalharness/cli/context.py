@@ -100,9 +100,10 @@ class ReplayBar:
 def told(progress: Replayed) -> str:
     """A run in one line: done, refused, failed, spent and left."""
     parts = [f"{progress.answered} answered"]
-    parts += [f"{progress.refused.total()} refused"] if progress.refused else []
+    if progress.refused:
+        parts.append(f"{progress.refused.total()} refused ({', '.join(f'{reason} {n}' for reason, n in progress.refused.most_common())})")
     parts += [f"{progress.failed} failed"] if progress.failed else []
-    parts += [f"{progress.rejected} sent back (429, 5xx)"] if progress.rejected else []
+    parts += [f"{progress.rejected} attempts to try again (429, 5xx, no connection)"] if progress.rejected else []
     parts += [f"{progress.unknown} unknown"] if progress.unknown else []
     if progress.books:
         parts.append(f"${progress.books.booked_usd:.4f} of ${progress.books.budget_usd:.2f} spent")

@@ -56,6 +56,8 @@ def approve(edge: Edge, task_types: tuple[str, ...], by: str, note: str, *, ever
         raise click.UsageError("Name task types, or --all.")
     with edge.store() as store:
         look.run(store, edge.config, now=utc_now())  # the grades of this minute count too
+        if everything and not _goes_cheaper(promote.propose(store, edge.config, now=utc_now())):
+            raise PromoteError("Nothing is promotable now; `evalharness promote diff` says what each route waits for.")
         version = promote.approve(
             store, edge.config, None if everything else task_types, Signed(by=by, note=note, now=utc_now()), _path(edge),
             expires_days=expires_days,
@@ -81,6 +83,7 @@ def demote(edge: Edge, task_types: tuple[str, ...], by: str, note: str) -> None:
 def rollback(edge: Edge, version: int, by: str, note: str) -> None:
     """Write an older VERSION of the table as the newest one."""
     with edge.store() as store:
+        look.run(store, edge.config, now=utc_now())
         new = promote.rollback(store, version, Signed(by=by, note=note, now=utc_now()), _path(edge))
     click.echo(f"Routing table {new} is in force, with the content of {version}: {_path(edge)}.")
 
@@ -156,6 +159,10 @@ def _current(store: Store) -> RoutingTable:
 def _path(edge: Edge) -> Path:
     """The file of the table."""
     return Path(edge.config.routing_table)
+
+
+def _goes_cheaper(proposal: Proposal) -> bool:
+    return any(change.direction is promote.Direction.CHEAPER for change in proposal.differences)
 
 
 def _as_dict(proposal: Proposal) -> dict[str, object]:

@@ -77,6 +77,12 @@ def tell_problems(done: Progress) -> int:
         click.echo(f"evalharness: {done.recovered} attempts of a killed run are booked at their worst case and tried once more.", err=True)
     if done.out_of_budget:
         click.echo("evalharness: stopped before the budget would be passed; raise [budget] run_usd or run again.", err=True)
+    if done.refused["egress"]:
+        click.echo(
+            "evalharness: egress: a candidate's vendor may not see this content. Allow it with egress = [\"VENDOR\"] in the task type's "
+            "table, or say with `vendor` in the [[tier]] whose it is.",
+            err=True,
+        )
     for problem in done.problems:
         click.echo(f"evalharness: {problem}", err=True)
     return 1 if done.problems else 0

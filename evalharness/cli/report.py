@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.context import Edge, pass_edge
+from evalharness.cli.context import Edge, pass_edge, utc_now
+from evalharness.decide import look
 from evalharness.report import data, html, markdown, report, terminal
 
 
@@ -30,6 +31,7 @@ def command(edge: Edge, form: str, out: Path | None) -> None:
       evalharness report --json | jq '.routes[] | {task_type, verdict}'
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     with edge.store() as store:
+        look.run(store, edge.config, now=utc_now())  # what was graded a minute ago is in it
         found = report(store, edge.config)
     if form == "terminal" and out is None:
         terminal.render(found, edge.out)

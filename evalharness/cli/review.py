@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 
 from evalharness.cli.context import Edge, pass_edge, utc_now
 from evalharness.decide import look
+from evalharness.errors import ReviewError
 from evalharness.review import grades_csv, launch
 
 
@@ -33,6 +35,7 @@ def command(ctx: click.Context, port: int, reviewer: str | None) -> int:
     edge: Edge = ctx.obj
     with edge.store():  # the schema is there before the app opens
         pass
+    _require_free(port)
     who = reviewer or getpass.getuser()
     started = launch.command(edge.config_path, port=port, reviewer=who)
     click.echo(f"Grading as {who!r}: http://127.0.0.1:{port}    (Ctrl-C ends it)")
@@ -40,6 +43,15 @@ def command(ctx: click.Context, port: int, reviewer: str | None) -> int:
         return subprocess.run(started, check=False, env=dict(os.environ)).returncode  # noqa: S603 - our own command line
     except KeyboardInterrupt:
         return 0
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ReviewError(f"port {port} is taken; name another one: `evalharness review --port {port + 1}`.") from None
 
 
 @command.command("import")

@@ -16,7 +16,7 @@ _POINTS = 120
 
 
 class TracePoint(NamedTuple):
-    """The filled log e-values after n places."""
+    """The running maxima of the filled log e-values after n places: what decides."""
 
     n: int
     log_promote: float
@@ -32,8 +32,11 @@ def trace(places: Sequence[Place], rule: Rule) -> list[TracePoint]:
     stride = -(-len(places) // _POINTS)
     counts = [0] * len(kinds)
     points: list[TracePoint] = []
+    highest_up = highest_down = 0.0
     for n, place in enumerate(places, start=1):
         counts[index[place.plus, place.minus]] += 1
+        highest_up = max(highest_up, log_mixture(rule.promote_bets, up, counts))
+        highest_down = max(highest_down, log_mixture(rule.hold_bets, down, counts))
         if n % stride == 0 or n == len(places):
-            points.append(TracePoint(n, log_mixture(rule.promote_bets, up, counts), log_mixture(rule.hold_bets, down, counts)))
+            points.append(TracePoint(n, highest_up, highest_down))
     return points

@@ -31,6 +31,7 @@ _BATCH_LINES = 500
 _BATCH_BYTES = 4_000_000
 _HEAD_BYTES = 4096
 _NAME_LIMIT = 200
+_REMEDY = "compare the field with its format in docs/formats.md"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,7 +183,8 @@ class _Importer:
                 self.done.not_production[error.reason] += 1
             except Unreadable as error:
                 self.done.quarantined[error.reason] += 1
-                bad.append({"file": where, "line": line.number, "reason": error.reason, "field": error.field, "remedy": error.remedy})
+                remedy = error.remedy or _REMEDY
+                bad.append({"file": where, "line": line.number, "reason": error.reason, "field": error.field, "remedy": remedy})
                 if where == STDIN:  # the line is nowhere else
                     bad[-1]["text"] = line.raw.decode("utf-8", "backslashreplace")
             else:

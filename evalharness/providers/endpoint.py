@@ -44,7 +44,7 @@ class Endpoint:
         """
         key = keys.get(tier.key_variable, "").strip()
         if not key:
-            raise ReplayError(f"tier {tier.name!r}: the environment variable {tier.key_variable} is not set.")
+            raise ReplayError(f"tier {tier.name!r}: {tier.key_variable} is not set. Run `export {tier.key_variable}=...` and go on.")
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ReplayError(f"tier {tier.name!r}: {tier.key_variable} holds characters that no key has.")
         return cls(provider=tier.provider, base_url=_checked_url(tier), key=key)

@@ -75,7 +75,7 @@ def retry_after_s(headers: Mapping[str, str], now: Callable[[], datetime]) -> fl
         return given
     try:
         at = parsedate_to_datetime(written)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
 

@@ -24,7 +24,7 @@ from decimal import Decimal
 from asyncio_throttle.throttler import Throttler
 
 from evalharness.config import Config
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, ReplayError
 from evalharness.ladder import Tier
 from evalharness.model import Failure, Refusal, Reply, Usage
 from evalharness.pricing import PriceList
@@ -91,10 +91,9 @@ async def run(
         stop: Set by the caller's signal handler.
 
     Returns:
-        What was done; with `problems` if a tier could not be used.
+        What was done; with `problems` if a tier could not be used: its key is not set, its price is not known, its address is wrong, or
+        its provider refused everything.
 
-    Raises:
-        ReplayError: If a key is missing or a price is not known.
     """
     with store.begin() as session:
         recovered = ledger.recover(session, now(), at_most_once=config.limits.at_most_once)
@@ -103,11 +102,12 @@ async def run(
     tiers = [config.ladder[name] for name in waiting if name in config.ladder]
     for name in sorted(waiting.keys() - {tier.name for tier in tiers}):
         progress.problems.append(f"{len(waiting[name])} replays wait for tier {name!r}, which is on the ladder no more.")
+    prices = PriceList(config.tier)
+    why_not = {tier: _why_not(tier, keys, prices, now()) for tier in tiers}
+    progress.problems += [why for why in why_not.values() if why]
+    tiers = [tier for tier in tiers if not why_not[tier]]
     if not tiers:
         return progress
-    prices = PriceList(config.tier)
-    for tier in tiers:
-        require_price(tier, prices, now())
     async with Clients(tiers, keys, timeout_s=config.limits.timeout_s) as clients:
         with store.begin() as session:
             run_id = ledger.open_run(session, budget_usd, now())
@@ -119,6 +119,16 @@ async def run(
                 ledger.close_run(session, run_id, now())
                 progress.books = ledger.balance(session, run_id)
     return progress
+
+
+def _why_not(tier: Tier, keys: Mapping[str, str], prices: PriceList, at: datetime) -> str | None:
+    """Why nothing can be sent to a tier, or None."""
+    try:
+        require_price(tier, prices, at)
+        Clients((tier,), keys, timeout_s=1.0)  # opens nothing
+    except ReplayError as error:
+        return str(error)
+    return None
 
 
 class _Pace:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from evalharness.draw import uniform
 from evalharness.ladder import bare
@@ -306,6 +306,11 @@ class Provider:
 
     async def _send(self, exchange: _Exchange, response: web.StreamResponse, chunks: list[bytes], *, tokens: int) -> web.StreamResponse:
         """Send the chunks, or the first half of them if the answer is to be cut, and put the end on record."""
+        with suppress(ClientConnectionResetError):  # the client was killed; what it was billed is on record
+            await self._send_all(exchange, response, chunks, tokens=tokens)
+        return response
+
+    async def _send_all(self, exchange: _Exchange, response: web.StreamResponse, chunks: list[bytes], *, tokens: int) -> None:
         cut = exchange.fault is not None and exchange.fault.kind is FaultKind.CUT
         speed = self._speed(exchange) if exchange.received.stream else None
         await response.prepare(exchange.http)
@@ -314,12 +319,12 @@ class Provider:
             if speed:
                 await asyncio.sleep(tokens / len(chunks) / speed)
         if cut:
-            return _hang_up(exchange.http, response)
+            _hang_up(exchange.http, response)
+            return
         # Before the last bytes leave: a client that has read them finds them on record.
         self.ledger.write(replace(exchange.entry, completed=True))
         await response.write(b"".join(chunks[-1:]))
         await response.write_eof()
-        return response
 
 
 @contextmanager

@@ -50,8 +50,8 @@ def guarded(store: Store) -> Iterator[Connection]:
 
 def current(store: Store) -> str | None:
     """The revision that the database has; None if it has none."""
-    with store.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with store.read() as session:  # a reader: no command waits for a writer only to learn this
+        return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def head() -> str:

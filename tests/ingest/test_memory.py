@@ -7,17 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.ingest.traffic import lines, native
 
 ROOT = Path(__file__).parent.parent.parent
 MEGABYTE = 2**20
 SCRIPT = """
-import resource, sys
+import sys
 from pathlib import Path
 from tests.ingest.killed_import import main
 main(sys.argv[1], sys.argv[2], 0)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+status = Path("/proc/self/status").read_text()  # getrusage would begin with what the parent had
+print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 """
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 
 
 def test_two_hundred_megabytes(tmp_path: Path, sqlite_template: Path) -> None:
@@ -32,4 +36,4 @@ def test_two_hundred_megabytes(tmp_path: Path, sqlite_template: Path) -> None:
     assert log.stat().st_size > 200 * MEGABYTE
     command = [sys.executable, "-c", SCRIPT, f"sqlite:///{tmp_path / 'test.db'}", str(log)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    assert int(done.stdout) < 300
+    assert 50 < int(done.stdout) < 300
