@@ -21,14 +21,11 @@ import msgspec
 
 from evalharness.errors import ConfigError
 from evalharness.ladder import Ladder, Tier
-from evalharness.model import Metric
+from evalharness.model import PRESETS, Accuracy, Metric
 
 DEFAULT_PATH = Path("evalharness.toml")
 UNCLASSIFIED = "unclassified"
 """The task type of calls that no field, tag or rule names."""
-
-Accuracy = Literal["best_effort", "standard", "high"]
-"""Preset of (p0, p1): .90/.95, .95/.98, .98/.995."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +128,11 @@ class Policy:
     """Human grades after which collecting pauses without a decision; not given: 400, or 1,500 for `preference`."""
     audit_share: float = 0.05
     """Share of settled pairs that humans grade all the same (at least 10)."""
-    prompt_change: Literal["mark", "restart"] = "mark"
-    """What a new prompt version does to the evidence."""
+
+    @property
+    def must_hold(self) -> float:
+        """The share of outputs that must hold: p0, else that of the accuracy requirement."""
+        return PRESETS[self.accuracy][0] if self.p0 is None else self.p0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, Literal, NewType
 
 CallId = NewType("CallId", str)
 """The source's own id of a production request; the random draw hashes it, so it must be the same on every road."""
@@ -81,6 +81,17 @@ class Metric(StrEnum):
     NET_REGRESSION = "net_regression"
     ACCEPTABLE = "acceptable"
     PREFERENCE = "preference"
+
+
+Accuracy = Literal["best_effort", "standard", "high"]
+"""How much quality a task type needs; the margin of its gate follows from it."""
+
+PRESETS: dict[Accuracy, tuple[float, float]] = {
+    "best_effort": (0.90, 0.95),
+    "standard": (0.95, 0.98),
+    "high": (0.98, 0.995),
+}
+"""(p0, p1): promote if the success rate is above p0; planned for a candidate whose rate is p1."""
 
 
 class Side(StrEnum):

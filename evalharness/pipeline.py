@@ -74,6 +74,7 @@ async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
     now: Clock,
     stop: asyncio.Event,
     watcher: Watcher | None = None,
+    today: bool = False,
 ) -> Shadow:
     """
     One tick: ingest, sample, replay, compare, purge, decide. Killed anywhere, the next tick goes on where this one was.
@@ -83,6 +84,7 @@ async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
     Args:
         logs: Files to ingest; what was read before is not read again.
         budget_usd: Most that the replays of this tick may cost.
+        today: Sample the calls of the current day too.
     """
     watcher = watcher or Watcher()
     watcher.on_stage("ingest")
@@ -90,7 +92,7 @@ async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
         ingesting.run, store, config, logs, format_name=None, quarantine=quarantine, now=now, on_bytes=watcher.on_bytes
     )
     watcher.on_stage("sample")
-    sampled = await asyncio.to_thread(sample, store, config, now)
+    sampled = await asyncio.to_thread(sample, store, config, now, today=today)
     watcher.on_stage("replay")
     replayed = await runner.run(store, config, keys, budget_usd=budget_usd, now=now, stop=stop, on_progress=watcher.on_replay)
     watcher.on_stage("compare")
@@ -101,9 +103,9 @@ async def shadow(  # noqa: PLR0913 - what a tick needs from its edge, all named
     return Shadow(ingested=ingested, sampled=tuple(sampled), replayed=replayed, compared=compared, looked=tuple(looked), purged=purged)
 
 
-def sample(store: Store, config: Config, now: Clock) -> list[Sampled]:
-    """Give places to the calls that came in since the last look."""
-    return sampling.run(store, config, rules_versions=RULES_VERSIONS, now=now())
+def sample(store: Store, config: Config, now: Clock, *, today: bool = False) -> list[Sampled]:
+    """Give places to the calls of whole days that came in since the last look."""
+    return sampling.run(store, config, rules_versions=RULES_VERSIONS, now=now(), today=today)
 
 
 def purge(store: Store, config: Config, now: Clock) -> Purged:
@@ -124,7 +126,7 @@ class Forecast:
     """All allowed output used; the sum that a budget must hold to finish everything."""
 
 
-def forecast(store: Store, config: Config, logs: Sequence[str], now: Clock) -> dict[RouteKey, Forecast]:
+def forecast(store: Store, config: Config, logs: Sequence[str], now: Clock, *, today: bool = False) -> dict[RouteKey, Forecast]:
     """
     What `shadow` would replay now and what it would cost; nothing is written and nothing is sent.
 
@@ -133,7 +135,8 @@ def forecast(store: Store, config: Config, logs: Sequence[str], now: Clock) -> d
     """
     prices = PriceList(config.tier)
     found: dict[RouteKey, Forecast] = {}
-    for one in (*_queued(store), *_unsampled(store, config), *_unread(store, config, logs, now)):
+    until = sampling.end(now(), today=today)
+    for one in (*_queued(store), *_unsampled(store, config, until), *_unread(store, config, logs, now, until)):
         if one.serving not in config.ladder or one.tier not in config.ladder:
             continue
         route = found.setdefault(RouteKey(task_type=one.task_type, serving=one.serving, candidate=one.tier), Forecast())
@@ -155,30 +158,30 @@ def _queued(store: Store) -> Iterator[Queued]:
             yield from ledger.queued(session, ids[start : start + 200])
 
 
-def _unsampled(store: Store, config: Config) -> Iterator[Queued]:
+def _unsampled(store: Store, config: Config, until: datetime) -> Iterator[Queued]:
     """Calls that are stored and wait for `sample`, as the replays that they would become."""
     with store.read() as session:
         for task_type, tier in places.unsampled_groups(session):
             if tier not in config.ladder:
                 continue
-            kept = places.unsampled_kept(session, task_type, tier, share=config.policy(task_type).share)
+            kept = places.unsampled_kept(session, task_type, tier, share=config.policy(task_type).share, until=until)
             for candidate in config.candidates(task_type, tier):
                 for start in range(0, len(kept), 200):
                     for one in calls.contents(session, kept[start : start + 200]):
                         yield Queued(
-                            id=0, call_id=one.call_id, task_type=task_type, serving=tier, tier=candidate.name,
+                            id=0, call_id=one.call_id, task_type=task_type, serving=tier, tier=candidate.name, model=candidate.model,
                             not_before=one.at, request=one.request, usage=one.usage,
                         )  # fmt: skip
 
 
-def _unread(store: Store, config: Config, logs: Sequence[str], now: Clock) -> Iterator[Queued]:
+def _unread(store: Store, config: Config, logs: Sequence[str], now: Clock, until: datetime) -> Iterator[Queued]:
     """Calls that are in the logs and not stored, as the replays that they would become."""
     for booked in ingesting.preview(store, config, logs, now=now):
         call = booked.call
-        if booked.tier is None or not booked.keep_content:
+        if booked.tier is None or not booked.keep_content or call.at >= until:
             continue
         for candidate in config.candidates(booked.task_type, booked.tier):
             yield Queued(
-                id=0, call_id=call.id, task_type=booked.task_type, serving=booked.tier, tier=candidate.name,
+                id=0, call_id=call.id, task_type=booked.task_type, serving=booked.tier, tier=candidate.name, model=candidate.model,
                 not_before=call.at, request=call.request, usage=call.usage or Usage(),
             )  # fmt: skip

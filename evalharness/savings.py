@@ -42,8 +42,12 @@ def per_month(usd: Decimal, first_day: str, last_day: str) -> Decimal:
         first_day: ISO date, the first one with traffic.
         last_day: ISO date, the last one; a single day counts as one.
     """
-    days = (date.fromisoformat(last_day) - date.fromisoformat(first_day)).days + 1
-    return usd * DAYS_PER_MONTH / days
+    return usd * DAYS_PER_MONTH / days(first_day, last_day)
+
+
+def days(first_day: str, last_day: str) -> int:
+    """How many days there are from the first to the last, both counted."""
+    return (date.fromisoformat(last_day) - date.fromisoformat(first_day)).days + 1
 
 
 def change(old: Decimal, new: Decimal) -> float | None:

@@ -8,9 +8,9 @@ that production runs.
 
     python examples/public_pairs.py WORK_FOLDER PAIRS.jsonl...
 
-The work folder gets the log, the configuration, the database, the grades and the report. A pairs file has a JSON object per line, with
-`item_id`, `task_type`, `prompt`, `strong_model`, `weak_model`, `strong_output`, `weak_output`, `strong_correct` and `weak_correct`. Those of the
-README are made from TIGER-AI-Lab/MMLU-Pro (f418b116, eval_results) and lm-sys/RouteLLM (0b64fdaf, evals/gsm8k).
+The work folder gets the log, the configuration, the database, the grades and the report. A pairs file has a JSON object per line
+with `item_id`, `task_type`, `prompt`, `strong_model`, `weak_model`, `strong_output`, `weak_output`, `strong_correct` and `weak_correct`.
+Those of the README are made from TIGER-AI-Lab/MMLU-Pro (f418b116, eval_results) and lm-sys/RouteLLM (0b64fdaf, evals/gsm8k).
 """
 
 from __future__ import annotations

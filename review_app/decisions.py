@@ -1,5 +1,6 @@
 """The decisions page: what can move to a cheaper tier, what cannot, and what is not known yet; in the words of every report."""
 
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import streamlit as st
 
 from evalharness import report as reports
 from evalharness.config import Config
+from evalharness.decide import look
 from evalharness.errors import EvalHarnessError
 from evalharness.report import RouteReport, words
 from evalharness.report.words import Status
@@ -34,6 +36,7 @@ def page(store: Store, config: Config) -> None:
     """Show every route, then one of them closely."""
     st.header(words.TITLE)
     try:
+        look.run(store, config, now=datetime.now(UTC))  # what was graded a minute ago is in it
         report = reports.report(store, config)
     except EvalHarnessError as error:
         st.text(str(error))
@@ -50,24 +53,24 @@ def page(store: Store, config: Config) -> None:
 
 def _card(route: RouteReport) -> str:
     status = words.status(route)
-    look, sign = _LOOKS[status]
+    colour, sign = _LOOKS[status]
     quality = words.quality(route)
     blocked = "".join(f"<li>{_inert(blocker)}</li>" for blocker in words.blockers(route))
     interval = f"{quality.interval} %" if quality.interval else "no pair is closed yet"
     return (
         f'<div class="eh-card"><div class="eh-row"><h3>{_inert(words.inert(route.task_type))}</h3>'
-        f'<span class="eh-chip eh-{look}">{sign} {status}</span></div>'
+        f'<span class="eh-chip eh-{colour}">{sign} {status}</span></div>'
         f'<div class="eh-faint">{_inert(words.tiers(route))}</div>'
         f'<div class="eh-row"><span class="eh-big">{_inert(quality.rate)}</span>'
         f'<span class="eh-faint">{_inert(interval)}, needs {words.percent(route.p0)}</span></div>'
-        f"{_bar(route, look)}<p>{_inert(words.sentence(route))}</p>{f'<ul>{blocked}</ul>' if blocked else ''}"
+        f"{_bar(route, colour)}<p>{_inert(words.sentence(route))}</p>{f'<ul>{blocked}</ul>' if blocked else ''}"
         f'<div class="eh-row eh-foot"><b>{_inert(words.saving(route))}<span class="eh-faint"> a month</span></b>'
         f'<span class="eh-faint">cost {_inert(words.change(route.cost_change))} · grades / to go {_inert(words.grades(route))}</span>'
         "</div></div>"
     )
 
 
-def _bar(route: RouteReport, look: str) -> str:
+def _bar(route: RouteReport, colour: str) -> str:
     """The interval against the threshold; from half to all, or from nothing where the interval begins below half."""
     if route.rate is None:
         return ""
@@ -78,7 +81,7 @@ def _bar(route: RouteReport, look: str) -> str:
         return 100 * max(share - start, 0.0) / (1 - start)
 
     return (
-        f'<div class="eh-bar eh-{look}" title="{words.percent(start)} to 100 %">'
+        f'<div class="eh-bar eh-{colour}" title="{words.percent(start)} to 100 %">'
         f'<i style="left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"></i><b style="left:{at(route.p0):.2f}%"></b></div>'
     )
 

@@ -83,7 +83,7 @@ def command(folder: Path, seed: int) -> None:
             found = report.report(store, config)
             write_whole(folder / "report.html", html.render(found))
     edge.out.print()
-    terminal.render(found, edge.out)
+    terminal.render(found, edge.out, notes=False)
     edge.out.print()
     _tell_truth(edge, found.routes, traffic)
     _tell_next(edge, folder, time.monotonic() - began)
@@ -185,13 +185,13 @@ def _grade_some(store: Store, config: Config, traffic: Traffic, reviewer: Review
         leased = grading.reserve(session, reviewer=reviewer.name, task_type=task_type, n=_ROUND, now=utc_now(), lease=_LEASE)
         for place in leased:
             if pair := pairs.pair(session, place.pair_id):
-                grading.record(session, _pressed(pair, place, reviewer, config, traffic), lease=_LEASE)
+                grading.record(session, _pressed(pair, place, reviewer, grading.sides_secret(session), config, traffic), lease=_LEASE)
     return len(leased)
 
 
-def _pressed(pair: Pair, place: Place, reviewer: Reviewer, config: Config, traffic: Traffic) -> ReviewEvent:
+def _pressed(pair: Pair, place: Place, reviewer: Reviewer, secret: str, config: Config, traffic: Traffic) -> ReviewEvent:
     """What a simulated reviewer does with a pair: the key follows from the truth, the sides are drawn as for everyone."""
-    left = left_side(config.sample.salt, pair.id, reviewer.name)
+    left = left_side(secret, pair.id, reviewer.name)
     shown = (pair.dearer_output, pair.cheaper_output) if left is Side.DEARER else (pair.cheaper_output, pair.dearer_output)
     candidate = config.ladder[pair.candidate].model
     key = reviewer.key(traffic.truth(pair.call_id, candidate).grade, pair=str(pair.id), left=left)

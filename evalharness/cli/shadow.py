@@ -22,14 +22,15 @@ from evalharness.store import Store
 @click.argument("logs", nargs=-1, metavar="[LOG...]")
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; send and store nothing.")
 @click.option("--budget", "budget_usd", type=float, metavar="USD", help="Most that this run may spend; [budget] run_usd if not given.")
+@click.option("--today", is_flag=True, help="Sample the calls of the current UTC day too; for trying out, not for cron.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_edge
-def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_run: bool, as_json: bool) -> int:
+def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_run: bool, today: bool, as_json: bool) -> int:
     """
     Ingest, sample, replay, compare and decide in one go; made for cron.
 
     Two at once do not overlap: the second says so and exits 0. Killed anywhere, the next one goes on. Without LOG the globs of
-    `logs` in the configuration are read.
+    `logs` in the configuration are read. The calls of a UTC day are sampled together, once the day is over.
 
     \b
     Examples:
@@ -39,13 +40,13 @@ def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_
     files = expand(logs or _configured(edge))
     with edge.store() as store:
         if dry_run:
-            show_forecast(edge.out, pipeline.forecast(store, edge.config, files, utc_now), as_json=as_json)
+            show_forecast(edge.out, pipeline.forecast(store, edge.config, files, utc_now, today=today), as_json=as_json)
             return 0
         with store.exclusive() as mine:
             if not mine:
                 click.echo(f"evalharness: {BUSY}", err=True)
                 return 0
-            done = asyncio.run(_shadow(edge, store, files, budget_usd))
+            done = asyncio.run(_shadow(edge, store, files, budget_usd, today=today))
     if as_json:
         click.echo(json.dumps(_as_dict(done), indent=2))
     else:
@@ -59,7 +60,7 @@ def _configured(edge: Edge) -> tuple[str, ...]:
     return edge.config.logs
 
 
-async def _shadow(edge: Edge, store: Store, files: list[str], budget_usd: float | None) -> Shadow:
+async def _shadow(edge: Edge, store: Store, files: list[str], budget_usd: float | None, *, today: bool) -> Shadow:
     with edge.bytes_bar("ingest", ingest_verb.sizes(files)) as bar, stoppable(edge.err) as stop:
         replaying = ReplayBar(bar) if edge.err.is_terminal else None
         watcher = Watcher(
@@ -68,7 +69,7 @@ async def _shadow(edge: Edge, store: Store, files: list[str], budget_usd: float 
         )
         return await pipeline.shadow(
             store, edge.config, edge.keys, files, quarantine=edge.quarantine, budget_usd=budget_of(edge, budget_usd), now=utc_now,
-            stop=stop, watcher=watcher,
+            stop=stop, watcher=watcher, today=today,
         )  # fmt: skip
 
 

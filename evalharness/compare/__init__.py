@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evalharness.compare.checks import VERSION, compare
-from evalharness.config import Config
+from evalharness.config import Config, Policy
 from evalharness.draw import kept
 from evalharness.store import Store, pairs
 
-__all__ = ["AUDITED_AT_LEAST", "VERSION", "ComparedCount", "compare", "run"]
+__all__ = ["VERSION", "ComparedCount", "audited_at_least", "compare", "run"]
 
-AUDITED_AT_LEAST = 10
-"""The first settled pairs of a route are all audited, however small the audit share."""
 _BATCH = 200
 
 
@@ -25,6 +24,15 @@ class ComparedCount:
     pairs: int
     settled: int
     to_review: int
+
+
+def audited_at_least(policy: Policy) -> int:
+    """
+    How many of a route's first settled pairs are all audited, however small the audit share.
+
+    As many as show, with a chance of 1 - alpha, that a settling rule hides more losses than the gate allows; 29 for 90 %.
+    """
+    return math.ceil(math.log(policy.alpha) / math.log(policy.must_hold))
 
 
 def run(store: Store, config: Config, *, now: datetime) -> ComparedCount:
@@ -44,11 +52,12 @@ def run(store: Store, config: Config, *, now: datetime) -> ComparedCount:
 
 
 def _compared(one: pairs.Unpaired, config: Config, settled_so_far: Counter[int]) -> pairs.Compared:
-    policy = config.policy(one.task_type)
+    # The rules that the version was sampled under: what the configuration says today belongs to the next version.
+    policy = replace(config.policy(one.task_type), **one.settling)
     checks, settled = compare(one.request, one.dearer_output, one.cheaper_output, policy)
     audited = False
     if settled:
-        early = settled_so_far[one.route_version_id] < AUDITED_AT_LEAST
+        early = settled_so_far[one.route_version_id] < audited_at_least(policy)
         audited = early or kept(f"{config.sample.salt}:audit", one.call_id, share=policy.audit_share)
         settled_so_far[one.route_version_id] += 1
     return pairs.Compared(unpaired=one, checks=checks, settled=settled, audited=audited)

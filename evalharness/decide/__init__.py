@@ -20,8 +20,11 @@ from evalharness.decide.blockers import (
     Baseline,
     Blocker,
     Press,
+    audits_due,
     broken_baseline,
+    drifted,
     reviewer_quality,
+    served_models,
     settled_disagreement,
     settling_unaudited,
     suspicious,
@@ -31,8 +34,9 @@ from evalharness.decide.evidence import Evidence, Process, Tally, evidence
 from evalharness.decide.exact import Course, course, first_promotion
 from evalharness.decide.losses import Place, Source, failed_place, loss, place
 from evalharness.decide.plan import Needed, Range, grades_needed
-from evalharness.decide.rule import ENGINE, PRESETS, Accuracy, Bets, Rule
+from evalharness.decide.rule import ENGINE, Bets, Rule
 from evalharness.decide.sentence import outlook, sentence
+from evalharness.model import PRESETS, Accuracy
 
 __all__ = [
     "ENGINE",
@@ -51,8 +55,10 @@ __all__ = [
     "Rule",
     "Source",
     "Tally",
+    "audits_due",
     "broken_baseline",
     "course",
+    "drifted",
     "evidence",
     "failed_place",
     "first_promotion",
@@ -62,6 +68,7 @@ __all__ = [
     "place",
     "reviewer_quality",
     "sentence",
+    "served_models",
     "settled_disagreement",
     "settling_unaudited",
     "suspicious",

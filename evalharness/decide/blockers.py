@@ -7,6 +7,7 @@ that they are strung together: `(*broken_baseline(...), *settled_disagreement(..
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from statistics import median
@@ -17,6 +18,8 @@ from evalharness.model import Key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+BLINK_S = 1.0
+"""A single grade that came faster is no grade."""
 FASTEST_S = 1.5
 """Nobody reads two outputs in less."""
 SPEED_GRADES = 20
@@ -26,8 +29,6 @@ STREAK_GRADES = 50
 STREAK_SHARE = 0.95
 EXPECTED_SHARE = 0.80
 """If other reviewers press a key less often than this, other keys would be expected."""
-AUDITS = 10
-"""Fewest audited settled pairs."""
 BASELINE_SHARE = 0.80
 BASELINE_GRADES = 10
 """Fewest grades before the baseline is judged."""
@@ -73,9 +74,21 @@ def settled_disagreement(*, audited: int, disagreed: int) -> tuple[Blocker, ...]
     )
 
 
-def settling_unaudited(*, settled: int, audited: int, at_least: int = AUDITS) -> tuple[Blocker, ...]:
-    """Blocks until so many settled pairs, or all of them if they are fewer, have been graded by a human."""
-    due = min(settled, at_least)
+def audits_due(*, settled: int, places: int, flagged: int, phi0: float, alpha: float) -> int:
+    """
+    How many settled pairs a human must have graded: all that were drawn for it, and enough to trust the rule that settled the rest.
+
+    If a wrong rule hid all losses that the gate forbids (phi0 of all places) among the settled pairs, so many audits would all miss
+    them with a chance of at most alpha. With 70 % settling, best effort: 20.
+    """
+    if not settled:
+        return 0
+    hidden = min(phi0 * places / settled, 0.999)
+    return min(settled, max(flagged, math.ceil(math.log(alpha) / math.log(1 - hidden))))
+
+
+def settling_unaudited(*, due: int, audited: int) -> tuple[Blocker, ...]:
+    """Blocks until the settled pairs that are due for audit have been graded; a skipped one is not."""
     if audited >= due:
         return ()
     return (Blocker("settling_unaudited", f"{audited} of {due} settled pairs due for audit are graded: grade the rest."),)
@@ -107,6 +120,25 @@ def too_few_reviewers(*, reviewers: int, at_least: int = 1) -> tuple[Blocker, ..
     if reviewers >= at_least:
         return ()
     return (Blocker("too_few_reviewers", f"{reviewers} of at least {at_least} reviewers have graded: ask another one."),)
+
+
+def drifted(*, contradictory: bool) -> tuple[Blocker, ...]:
+    """Blocks while the two bounds contradict each other."""
+    if not contradictory:
+        return ()
+    return (Blocker("drifted", "The bounds contradict each other: the rate changed while these pairs were collected."),)
+
+
+def served_models(*, expected: str, others: dict[str, int]) -> tuple[Blocker, ...]:
+    """Blocks if replays were answered by another model than the candidate's."""
+    if not others:
+        return ()
+    told = ", ".join(f"{model!r} ({n})" for model, n in sorted(others.items()))
+    return (
+        Blocker(
+            "served_model", f"Replays for {expected!r} were answered by {told}: if it is the same model, name it in the tier's `also`."
+        ),
+    )
 
 
 def reviewer_quality(*, reviewer: str, reason: str | None, waiting: int) -> tuple[Blocker, ...]:

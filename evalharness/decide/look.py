@@ -24,7 +24,7 @@ from evalharness.decide.rule import ENGINE, Rule
 from evalharness.decide.sentence import outlook, sentence
 from evalharness.decide.trace import trace
 from evalharness.model import Event, Grade, RouteState, Verdict
-from evalharness.store import Session, Store, decisions, places
+from evalharness.store import Session, Store, costs, decisions, places, review
 from evalharness.store.places import PlaceRow, Version
 from evalharness.store.review import EffectiveGrade, effective_grades
 
@@ -47,14 +47,28 @@ def run(store: Store, config: Config, *, now: datetime) -> list[Looked]:
     looked: list[Looked] = []
     for version in found:
         with store.begin() as session:
+            if not _is_candidate(version, config):  # it was taken off the list: nothing may be promoted to it
+                places.set_state(session, version.id, RouteState.STALE)
+                continue
             looked.append(_look(session, version, config, now))
     return looked
 
 
-def rule_of(config: Config, version: Version) -> Rule:
-    """The rule of a route: its task type's policy, with alpha shared by the candidates of the task type."""
-    policy = config.policy(version.route.task_type)
-    candidates = max(1, len(config.candidates(version.route.task_type, version.route.serving)))
+def _is_candidate(version: Version, config: Config) -> bool:
+    """Whether the configuration still tries this route; an unknown serving tier is another matter, and its routes wait."""
+    route = version.route
+    return route.serving not in config.ladder or route.candidate in {t.name for t in config.candidates(route.task_type, route.serving)}
+
+
+def rule_of(session: Session, config: Config, version: Version) -> Rule:
+    """
+    The rule of a route: its task type's policy, with alpha shared by the candidates.
+
+    Those that were ever tried count, so that dropping one after a look gives the others no more than they had.
+    """
+    route, policy = version.route, config.policy(version.route.task_type)
+    tried = places.candidates_tried(session, route.task_type, route.serving)
+    candidates = max(1, tried, len(config.candidates(route.task_type, route.serving)) if route.serving in config.ladder else 1)
     return Rule.of(
         policy.metric, accuracy=policy.accuracy, p0=policy.p0, p1=policy.p1, delta=policy.delta, alpha=policy.alpha / candidates,
         beta=policy.beta, n_min=policy.n_min, cap=policy.cap,
@@ -62,18 +76,24 @@ def rule_of(config: Config, version: Version) -> Rule:
 
 
 def _look(session: Session, version: Version, config: Config, now: datetime) -> Looked:
-    rule = rule_of(config, version)
+    rule = rule_of(session, config, version)
     rows = places.places(session, version.id)
     grades = effective_grades(session, version.id)
     suspects = _suspects(grades)
-    counted = {i: [g for g in given if g.reviewer not in suspects] for i, given in grades.items()}
+    counted = {i: [g for g in given if g.reviewer not in suspects and not _too_fast(g)][:1] for i, given in grades.items()}
+    review.reopen(session, [i for i, given in counted.items() if not given])
     ordered = [_place(row, counted, rule) for row in rows]
     found = evidence(ordered, rule)
-    blocked = _blockers(rows, grades, counted, suspects, config)
+    blocked = (
+        *_blockers(rows, grades, counted, suspects, rule, config),
+        *block.drifted(contradictory=found.drifted),
+        *block.served_models(expected=version.candidate_model, others=_other_models(session, version, config)),
+    )
     stored = _stored(version, rule, found, ordered, blocked)
     stored |= {
         "estimate": _estimate(rows, ordered), "table": _table(counted), "suspects": suspects, "audit": _audit(rows, counted),
-        "reviewers": len(_reviewers(counted)),
+        "reviewers": len(_reviewers(counted)), "too_fast": sum(_too_fast(g) for given in grades.values() for g in given),
+        "imported": sum(g.source.startswith("import:") for given in counted.values() for g in given),
         "failed": sum(row.state == "failed" for row in rows), "unsent": sum(row.state in {"queued", "sent"} for row in rows),
         "windows": [{"seq": w.seq, "first_at": w.first_at.isoformat(), "last_at": w.last_at.isoformat(), "share": w.share,
                      "seen": w.seen, "drawn": w.drawn, "unreplayable": w.unreplayable} for w in places.windows(session, version.id)],
@@ -89,6 +109,19 @@ def _place(row: PlaceRow, grades: Mapping[int, Sequence[EffectiveGrade]], rule: 
         return failed_place(rule.metric)
     given: list[Grade] = [g.grade for g in grades.get(row.pair_id, ())] if row.pair_id is not None else []
     return place(rule.metric, grades=given, settled=row.settled)
+
+
+def _too_fast(grade: EffectiveGrade) -> bool:
+    """Whether nobody can have read the pair; imported verdicts carry no time."""
+    return grade.key is not None and grade.active_ms is not None and grade.active_ms < block.BLINK_S * 1000
+
+
+def _other_models(session: Session, version: Version, config: Config) -> dict[str, int]:
+    """Models that answered replays and are not the candidate's, with how often."""
+    if version.route.candidate not in config.ladder:
+        return {}
+    tier = config.ladder[version.route.candidate]
+    return {model: n for model, n in costs.served_models(session, version.id).items() if not tier.serves(model)}
 
 
 def _suspects(grades: Mapping[int, Sequence[EffectiveGrade]]) -> dict[str, str]:
@@ -111,14 +144,16 @@ def _blockers(
     grades: Mapping[int, Sequence[EffectiveGrade]],
     counted: Mapping[int, Sequence[EffectiveGrade]],
     suspects: Mapping[str, str],
+    rule: Rule,
     config: Config,
 ) -> tuple[block.Blocker, ...]:
     audit = _audit(rows, counted)
+    due = block.audits_due(settled=audit["settled"], places=len(rows), flagged=audit["flagged"], phi0=rule.phi0, alpha=rule.alpha)
     settled_ids = {row.pair_id for row in rows if row.settled}
     waiting = Counter(g.reviewer for i, given in grades.items() for g in given if not counted[i])
     found = [
         *block.settled_disagreement(audited=audit["audited"], disagreed=audit["disagreed"]),
-        *block.settling_unaudited(settled=audit["settled"], audited=audit["audited"]),
+        *block.settling_unaudited(due=due, audited=audit["audited"]),
         *block.broken_baseline(
             settled=_baseline(counted, [row.pair_id for row in rows if row.settled]),
             others=_baseline(counted, [row.pair_id for row in rows if row.pair_id not in settled_ids]),
@@ -140,7 +175,8 @@ def _audit(rows: Sequence[PlaceRow], counted: Mapping[int, Sequence[EffectiveGra
         if row.settled and row.settled.equal
     )
     spared = sum(any(g.grade.cheaper_acceptable for g in given) for row, given in graded if row.settled and not row.settled.equal)
-    return {"settled": len(settled), "audited": len(graded), "disagreed": disagreed, "spared": spared}
+    flagged = sum(row.audited for row in settled)
+    return {"settled": len(settled), "flagged": flagged, "audited": len(graded), "disagreed": disagreed, "spared": spared}
 
 
 def _baseline(counted: Mapping[int, Sequence[EffectiveGrade]], pair_ids: Sequence[int | None]) -> block.Baseline:
@@ -157,11 +193,9 @@ def _estimate(rows: Sequence[PlaceRow], ordered: Sequence[Place]) -> float | Non
     The success rate as it looks now; None before anything is known.
 
     Pairs that a rule settles and pairs that need a human are two strata, weighted by their places: where grading stopped early, the
-    mean over what is closed would be that of the easy pairs.
+    mean over what is closed would be that of the easy pairs. Replays without an answer count as lost.
     """
-    strata = [
-        [p for row, p in zip(rows, ordered, strict=True) if row.pair_id is not None and bool(row.settled) is s] for s in (True, False)
-    ]
+    strata = [[p for row, p in zip(rows, ordered, strict=True) if bool(row.settled) is settled] for settled in (True, False)]
     known = [(len(places_), [p.plus for p in places_ if p.source is not Source.OPEN]) for places_ in strata]
     told = [(n, sum(losses) / len(losses)) for n, losses in known if losses]
     return 1 - sum(n * mean for n, mean in told) / sum(n for n, _ in told) if told else None

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from evalharness.decide.losses import HIGHEST, lowest
-from evalharness.model import Metric
+from evalharness.model import PRESETS, Accuracy, Metric
 
 ENGINE = "1"
 """Version of the arithmetic and of the grids; stored with every decision, raised when either changes."""
-
-Accuracy = Literal["best_effort", "standard", "high"]
-"""How much quality a task type needs; the margin of its gate follows from it."""
-
-PRESETS: dict[Accuracy, tuple[float, float]] = {
-    "best_effort": (0.90, 0.95),
-    "standard": (0.95, 0.98),
-    "high": (0.98, 0.995),
-}
-"""(p0, p1): promote if the success rate is above p0; planned for a candidate whose rate is p1."""
 
 BINARY = frozenset({Metric.REGRESSION, Metric.ACCEPTABLE})
 """The metrics whose single grade is 0 or 1."""

@@ -38,7 +38,9 @@ class Standing:
         if name not in ladder:
             return f"tier {name!r} is not on the ladder any more"
         tier, graded = ladder[name], self.version.rules["candidate"]
-        now = {"provider": tier.provider, "model": tier.model, "effort": tier.effort}
+        now = {
+            "provider": tier.provider, "model": tier.model, "effort": tier.effort, "base_url": tier.base_url, "vendor": tier.seller,
+        }  # fmt: skip
         if now != graded:
             return f"tier {name!r} is {_told(now)} now, and was graded as {_told(graded)}: evidence starts anew with the next sample"
         return None
@@ -283,4 +285,5 @@ def _rank(ladder: Ladder, name: str) -> int:
 
 
 def _told(tier: Mapping[str, Any]) -> str:
-    return f"{tier['model']!r}" + (f" at effort {tier['effort']!r}" if tier["effort"] else "")
+    at = f" at effort {tier['effort']!r}" if tier["effort"] else ""
+    return f"{tier['model']!r}{at}" + (f" on {tier['base_url']}" if tier.get("base_url") else "")

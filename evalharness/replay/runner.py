@@ -399,7 +399,8 @@ class _Loop:
         with self.store.read() as session:
             found = ledger.queued(session, ids)
         self.off_ladder.update(one.serving for one in found if one.serving not in self.config.ladder)
-        mine = [one for one in found if one.serving in self.config.ladder]
+        # A tier that has another model since the place was given answers for another route version; `sample` makes that one.
+        mine = [one for one in found if one.serving in self.config.ladder and one.model == tier.model]
         made = [(one.id, job_of(one, tier, self.config, self.prices, at)) for one in mine if one.not_before <= at]
         refused = [(replay_id, what) for replay_id, what in made if isinstance(what, Refusal)]
         if refused:

@@ -45,6 +45,8 @@ class RouteReport:
     settled: int
     graded: int
     open: int
+    waiting: int
+    """Pairs that somebody could grade now."""
     skipped: int
     failed: int
     """Replays that were closed without an answer; they count at their worst."""
@@ -122,7 +124,7 @@ def report(store: Store, config: Config) -> Report:
         rows = [_route(session, version, totals, reasons.get(version.route.task_type, {}), config) for version in places.versions(session)]
         shadow = ledger.spend(session).usd
     rows.sort(key=lambda r: (-(r.monthly_saving or Decimal(0)), r.task_type, r.candidate))
-    first, last = min((t.first_day for t in totals), default=""), max((t.last_day for t in totals), default="")
+    first, last = _period(totals)
     spend = sum((t.usd for t in totals), Decimal(0))
     return Report(
         routes=tuple(rows), spend_per_month=savings.per_month(spend, first, last) if totals else Decimal(0),
@@ -153,11 +155,14 @@ def _route(session: Session, version: Version, totals: Sequence[Total], unreplay
     evidence, rule, needed = stored["evidence"], stored["rule"], stored["needed"]
     beside = costs.side_by_side(session, version.id)
     mine = [t for t in totals if (t.task_type, t.tier) == (version.route.task_type, version.route.serving)]
+    first, last = _period(totals)
+    calls_a_month = savings.per_month(Decimal(sum(t.calls for t in mine)), first, last) if mine else Decimal(0)
     windows = places.windows(session, version.id)
     refused = dict(Counter(unreplayable) + Counter(places.refusals(session, version.id)))
-    spend = _spend_per_month(mine)
+    spend = savings.per_month(sum((t.usd for t in mine), Decimal(0)), first, last) if mine else None
     change = savings.change(beside.old_usd, beside.new_usd) if beside.old_usd is not None and beside.new_usd is not None else None
     table = stored["table"]
+    waiting = max(0, evidence["open"] - stored["unsent"])
     verdict = decision.verdict if decision else Verdict.COLLECTING
     skipped = review.skipped(session, version.id)
     return RouteReport(
@@ -165,15 +170,15 @@ def _route(session: Session, version: Version, totals: Sequence[Total], unreplay
         serving_model=version.serving_model, candidate_model=version.candidate_model, version=version.number, state=version.state,
         verdict=verdict, metric=config.policy(version.route.task_type).metric.value,
         pairs=evidence["n"] - stored["failed"] - stored["unsent"], places=evidence["n"], settled=evidence["settled"],
-        graded=evidence["graded"], open=evidence["open"], skipped=skipped, failed=stored["failed"],
+        graded=evidence["graded"], open=evidence["open"], waiting=waiting, skipped=skipped, failed=stored["failed"],
         rate=stored["estimate"], rate_low=evidence["lower"], rate_high=evidence["upper"],
         p0=rule["p0"], p1=rule["p1"], alpha=rule["alpha"], beta=rule["beta"],
         unchanged=evidence["closed"] > 0 and evidence["mean_loss"] == 0,
         both=table["both"], only_dearer=table["only_dearer"], only_cheaper=table["only_cheaper"], neither=table["neither"],
-        calls_per_month=_calls_per_month(mine), spend_per_month=spend, cost_old=beside.old_usd, cost_new=beside.new_usd,
+        calls_per_month=float(calls_a_month) if mine else None, spend_per_month=spend, cost_old=beside.old_usd, cost_new=beside.new_usd,
         cost_change=change, latency_old_ms=beside.old_ms, latency_new_ms=beside.new_ms,
         monthly_saving=-spend * Decimal(str(change)) if spend is not None and change is not None else None,
-        shadow_usd=ledger.spend(session, version.id).usd, grades_needed=_grades(needed), outlook=needed["outlook"] if needed else "",
+        shadow_usd=ledger.spend(session, version.id).usd, grades_needed=_grades(needed), outlook=_outlook(needed, waiting),
         refused=refused, blockers=tuple(b["sentence"] for b in stored["blockers"]) if verdict is Verdict.PROMOTE else (),
         weak=tuple(_weak(session, version, stored, verdict, mine, refused, skipped)), sentence=stored["sentence"],
         first_at=windows[0].first_at.date().isoformat() if windows else "",
@@ -192,17 +197,9 @@ _UNDECIDED: dict[str, Any] = {
 """What is shown of a route before its first decision."""
 
 
-def _spend_per_month(mine: Sequence[Total]) -> Decimal | None:
-    if not mine:
-        return None
-    return savings.per_month(sum((t.usd for t in mine), Decimal(0)), min(t.first_day for t in mine), max(t.last_day for t in mine))
-
-
-def _calls_per_month(mine: Sequence[Total]) -> float | None:
-    if not mine:
-        return None
-    calls_in_days = Decimal(sum(t.calls for t in mine))
-    return float(savings.per_month(calls_in_days, min(t.first_day for t in mine), max(t.last_day for t in mine)))
+def _period(totals: Sequence[Total]) -> tuple[str, str]:
+    """The first and the last day of the logs: all routes are projected from the same days, so that their sums fit."""
+    return min((t.first_day for t in totals), default=""), max((t.last_day for t in totals), default="")
 
 
 def _decided_at(verdict: Verdict, evidence: dict[str, Any]) -> int | None:
@@ -215,6 +212,14 @@ def _grades(needed: dict[str, Any] | None) -> tuple[int, int, int | None] | None
         return None
     low, median, high = needed["grades"]
     return None if low is None or median is None else (low, median, high)
+
+
+def _outlook(needed: dict[str, Any] | None, waiting: int) -> str:
+    """How much work a decision still takes; and that it takes traffic, where nothing is left to grade."""
+    if needed is None:
+        return ""
+    more = "" if waiting > 0 else " No pair waits for a grade: more calls have to be sampled first."
+    return f"{needed['outlook']}{more}"
 
 
 def _trace(stored: Sequence[Sequence[float]]) -> list[TracePoint]:
@@ -254,22 +259,33 @@ def _weak(
     ]
     told = [sentence for count, sentence in notes if count]
     told += [b["sentence"] for b in stored["blockers"] if verdict is not Verdict.PROMOTE and b["code"] in _TELLING]
+    if stored.get("imported"):
+        told.append(
+            f"{stored['imported']:,} of {_many(evidence['graded'], 'graded pair')} by imported verdicts, which nobody was seen to read."
+        )
+    if stored.get("too_fast"):
+        told.append(f"{_many(stored['too_fast'], 'grade')} faster than a second, set aside.")
     told += [f"Grades of {name!r} are set aside: {why}." for name, why in stored["suspects"].items()]
     return told + _changed(costs.changes(session, version.id))
 
 
-_TELLING = {"broken_baseline", "settled_disagreement", "reviewer_quality"}
+_TELLING = {"broken_baseline", "settled_disagreement", "reviewer_quality", "drifted", "served_model"}
 """Blockers that say something of the pairs even where nothing waits to be promoted."""
 
 
 def _weak_overall(totals: Sequence[Total]) -> list[str]:
     """What weakens every number of the report."""
+    days = savings.days(*_period(totals)) if totals else 0
     unpriced, off_ladder = sum(t.unpriced for t in totals), sum(t.calls for t in totals if t.tier is None)
     notes = [
+        (0 < days < _WEEK, f"Months are projected from {_many(days, 'day')} of logs."),
         (unpriced, f"{_many(unpriced, 'call')} without a price, missing from every sum."),
         (off_ladder, f"{_many(off_ladder, 'call')} served by models that no [[tier]] names; none is sampled."),
     ]
     return [*(sentence for count, sentence in notes if count), "Traffic that no log captured is not counted; its share is unknown."]
+
+
+_WEEK = 7
 
 
 def _many(count: int, noun: str) -> str:

@@ -75,14 +75,20 @@ _NAMES = 14
 """Width that is enough for names, folded where they are longer; with less, the next narrower layout is taken."""
 
 
-def render(report: Report, console: Console) -> None:
-    """Print a report as wide as the console is; plain text, without colour and lines, if it is no terminal."""
+def render(report: Report, console: Console, *, notes: bool = True) -> None:
+    """
+    Print a report as wide as the console is; plain text, without colour and lines, if it is no terminal.
+
+    Args:
+        notes: Also what weakens each number.
+    """
     rows = [_told(route, console) for route in report.routes]
     parts: list[RenderableType] = []
     if rows:
         parts += [_table(rows, console), ""]
     parts += [_text(sentence, console, "bold" if i == 0 else "") for i, sentence in enumerate(words.summary(report))]
-    parts += _notes(report, console)
+    parts += ["", *(_text(line, console, "dim") for line in _LEGEND)] if rows else []
+    parts += _notes(report, console) if notes else []
     if console.is_terminal:
         console.print(Group(*parts))
         return
@@ -90,6 +96,12 @@ def render(report: Report, console: Console) -> None:
         console.print(Group(*parts))
     lines = [line.rstrip() for line in capture.get().splitlines()]
     console.print(Text("\n".join(lines)), soft_wrap=True)
+
+
+_LEGEND = (
+    "Quality: the share of answers that hold, and below it what it may be, however often one looks. held: fewer hold than were hoped for.",
+    "Graded / to go: pairs that people graded, and how many more a verdict takes (middle 80 %; cap: more than is allowed).",
+)
 
 
 def _told(route: RouteReport, console: Console) -> dict[str, str]:

@@ -300,14 +300,18 @@ def _safe(report: Report) -> str:
 
 def _more(report: Report) -> list[str]:
     open_routes = [r for r in report.routes if undecided(r)]
-    planned = [r for r in open_routes if r.grades_needed]
+    planned = [r for r in open_routes if r.grades_needed and r.waiting]
+    starved = [r for r in open_routes if not r.waiting]
     needed = sum(r.grades_needed[1] for r in planned if r.grades_needed)
     worth = sum((r.monthly_saving for r in planned if r.monthly_saving and r.monthly_saving > 0), Decimal(0))
     told = []
     if planned:
         more = f", worth up to {usd(worth)} a month" if worth else ""
         told.append(f"About {plural(needed, 'more grade')} would decide {plural(len(planned), 'route')}{more}: `evalharness review`.")
-    if stuck := len(open_routes) - len(planned):
+    if starved:
+        names = ", ".join(inert(r.task_type) for r in starved[:3]) + (", ..." if len(starved) > 3 else "")  # noqa: PLR2004 - enough to see
+        told.append(f"{plural(len(starved), 'route')} ({names}) with nothing left to grade: more calls have to be sampled.")
+    if stuck := len(open_routes) - len(planned) - len(starved):
         told.append(f"{plural(stuck, 'route')} without a forecast: see the notes.")
     if unsupported := sum(status(r) is Status.UNSUPPORTED for r in report.routes):
         told.append(f"{plural(unsupported, 'promoted route')} no longer supported by the evidence: see the notes.")

@@ -58,14 +58,14 @@ class Mask:
         return Masked(*self.pattern.subn(_hide, text))
 
 
-def left_side(salt: str, pair_id: int, reviewer: str) -> Side:
+def left_side(secret: str, pair_id: int, reviewer: str) -> Side:
     """
     Which output a reviewer sees on the left (A): a keyed hash, so that it is the same after a reload and balanced over pairs.
 
     Args:
-        salt: Names the draw; who knows it can tell the sides.
+        secret: Names the draw; who knows it can tell the sides.
     """
-    digest = hmac.digest(salt.encode(), f"{pair_id}:{reviewer}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+    digest = hmac.digest(secret.encode(), f"{pair_id}:{reviewer}".encode("utf-8", "surrogatepass"), hashlib.sha256)
     return Side.DEARER if digest[0] & 1 else Side.CHEAPER
 
 

@@ -83,6 +83,8 @@ class Queue:
         self._config = config
         self._clock = clock
         self._mask = Mask.of(config.ladder)
+        with store.begin() as session:
+            self._secret = sql.sides_secret(session)
         self._lease = timedelta(minutes=config.review.lease_minutes)
         self._order: list[str] = []
         self._rendered: dict[tuple[int, int, str, str], Card] = {}
@@ -138,7 +140,7 @@ class Queue:
         if key not in self._rendered:
             if len(self._rendered) >= _RENDERED:
                 self._rendered.pop(next(iter(self._rendered)))
-            left = left_side(self._config.sample.salt, pair.id, self.reviewer)
+            left = left_side(self._secret, pair.id, self.reviewer)
             self._rendered[key] = card(pair, place_id=place_id, left=left, mask=self._mask)
         return self._rendered[key]
 
@@ -167,7 +169,7 @@ class Queue:
             pair_id=raw["pair"],
             reviewer=self.reviewer,
             at=self._clock(),
-            left=left_side(self._config.sample.salt, raw["pair"], self.reviewer),
+            left=left_side(self._secret, raw["pair"], self.reviewer),
             left_digest=str(raw.get("left", "")),
             right_digest=str(raw.get("right", "")),
             key=None if key is None else Key(key),

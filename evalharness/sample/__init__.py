@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -28,11 +28,13 @@ class Sampled:
     drawn: int
 
 
-def run(store: Store, config: Config, *, rules_versions: Mapping[str, int], now: datetime) -> list[Sampled]:
+def run(store: Store, config: Config, *, rules_versions: Mapping[str, int], now: datetime, today: bool = False) -> list[Sampled]:
     """
-    Give places to the calls that came in since the last look.
+    Give places to the calls of whole days that came in since the last look.
 
     Args:
+        today: Take the calls of the current UTC day too. A window is then as short as the time between two looks, and a burst of alike
+            calls weighs as many places as it has calls: for trying out, not for cron.
         rules_versions: Versions of the rules of other stages that a route version depends on, e.g. {"settling": 1, "adaptation": 1}.
 
     Returns:
@@ -44,18 +46,24 @@ def run(store: Store, config: Config, *, rules_versions: Mapping[str, int], now:
         places.adopt_tiers(session, tier_of)
         groups = places.unsampled_groups(session)
         _renew_versions(session, config, rules_versions, now)
-    return [s for task_type, tier in groups for s in _sample_group(store, config, task_type, tier, rules_versions, now)]
+    until = end(now, today=today)
+    return [s for task_type, tier in groups for s in _sample_group(store, config, task_type, tier, rules_versions, until, now)]
+
+
+def end(now: datetime, *, today: bool) -> datetime:
+    """Calls before this time are sampled: those of days that are over."""
+    return datetime.max.replace(tzinfo=UTC) if today else now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _sample_group(
-    store: Store, config: Config, task_type: str, tier: str, rules_versions: Mapping[str, int], now: datetime
+    store: Store, config: Config, task_type: str, tier: str, rules_versions: Mapping[str, int], until: datetime, now: datetime
 ) -> list[Sampled]:
     if tier not in config.ladder:  # the ladder was changed since; its calls wait until the tier is back
         return []
     share = config.policy(task_type).share
     done: list[Sampled] = []
     with store.begin() as session:
-        found = places.unsampled(session, task_type, tier)
+        found = places.unsampled(session, task_type, tier, until=until)
         days = _days(found) if share > 0 else []  # a pause is no window: thinning to it would drop every place
         for candidate in config.candidates(task_type, tier):
             route = places.RouteKey(task_type=task_type, serving=tier, candidate=candidate.name)
@@ -92,7 +100,13 @@ def route_rules(policy: Policy, serving: Tier, candidate: Tier, rules_versions: 
     """What makes a route version: if any of it changes, evidence starts anew."""
     return {
         "serving": {"provider": serving.provider, "model": serving.model},
-        "candidate": {"provider": candidate.provider, "model": candidate.model, "effort": candidate.effort},
+        "candidate": {
+            "provider": candidate.provider,
+            "model": candidate.model,
+            "effort": candidate.effort,
+            "base_url": candidate.base_url,
+            "vendor": candidate.seller,
+        },
         "rubric": policy.guideline,
         "settling": {key: asdict(policy)[key] for key in ("output", "fences", "normalise")},
         "versions": dict(rules_versions),

@@ -63,13 +63,25 @@ def add_calls(session: Session, booked: Sequence[Booked], now: datetime) -> set[
     Store calls that are new, their bodies if wanted, and add them to the daily totals, all in this transaction.
 
     Returns:
-        The ids that were new. A call whose id is known is left as it was.
+        The ids that were new. A call whose id is known is left as it was, and one whose answer is known under another id (two logs of
+        the same traffic) is left out.
     """
-    unique = {b.call.id: b for b in booked}
+    unique = _without_copies(session, {b.call.id: b for b in booked})
     new: set[CallId] = insert_ignoring(session, CallRow, [_row(b) for b in unique.values()], "id")
     insert_ignoring(session, CallContent, [_content(b, now) for i, b in unique.items() if i in new and b.keep_content], "call_id")
     _add_to_rollups(session, [b for i, b in unique.items() if i in new])
     return new
+
+
+def _without_copies(session: Session, booked: dict[CallId, Booked]) -> dict[CallId, Booked]:
+    """The calls whose answer is not stored, and not in this batch, under another id."""
+    answers = {b.call.response_id for b in booked.values() if b.call.response_id}
+    rows = session.execute(select(CallRow.response_id, CallRow.provider, CallRow.id).where(CallRow.response_id.in_(answers)))
+    first = {(response_id, provider): call_id for response_id, provider, call_id in rows}
+    for call_id, b in booked.items():
+        if b.call.response_id:
+            first.setdefault((b.call.response_id, b.call.provider), call_id)
+    return {i: b for i, b in booked.items() if not b.call.response_id or first[b.call.response_id, b.call.provider] == i}
 
 
 def known(session: Session, ids: Collection[CallId]) -> set[CallId]:

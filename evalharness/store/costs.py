@@ -54,6 +54,16 @@ def _mean(total: Decimal | None, n: int) -> Decimal | None:
     return None if total is None or not n else total / n
 
 
+def served_models(session: Session, version_id: int) -> dict[str, int]:
+    """Which models answered a route's replays, in the provider's words -> replays."""
+    rows = session.execute(
+        select(Replay.served_model, func.count())
+        .where(Replay.route_version_id == version_id, Replay.served_model.is_not(None))
+        .group_by(Replay.served_model)
+    )
+    return {str(model): count for model, count in rows}
+
+
 def changes(session: Session, version_id: int) -> dict[str, int]:
     """How often a request was changed for the candidate, as stored JSON text -> replays."""
     rows = session.execute(

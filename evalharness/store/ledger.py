@@ -16,10 +16,10 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from evalharness.model import CallId, Change, Refusal, Reply, Request, Usage, Wire
+from evalharness.model import CallId, Change, Refusal, Reply, Request, RouteState, Usage, Wire
 from evalharness.store.calls import TOKENS
 from evalharness.store.tables import Attempt, CallContent, CallRow, Replay, Route, RouteVersion, Run
 
@@ -37,6 +37,8 @@ class Queued:
     task_type: str
     serving: str
     tier: str
+    model: str
+    """The candidate's model when the place was given."""
     not_before: datetime
     request: Request | None
     """None if retention has erased it."""
@@ -117,11 +119,18 @@ def queued_ids(session: Session) -> dict[str, list[int]]:
     """
     Replays that wait, by tier, in the order in which they were given their places.
 
+    Those of stale versions wait until the configuration goes back to what they were sampled for.
+
     Those with an unknown attempt come last: a process that is killed again and again then meets others each time, instead of
     closing the same few as failed.
     """
     found: dict[str, list[int]] = {}
-    waiting = select(Replay.tier, Replay.id).where(Replay.state == "queued").order_by(Replay.unknowns, Replay.id)
+    waiting = (
+        select(Replay.tier, Replay.id)
+        .join(RouteVersion, RouteVersion.id == Replay.route_version_id)
+        .where(Replay.state == "queued", RouteVersion.state != RouteState.STALE)
+        .order_by(Replay.unknowns, Replay.id)
+    )
     for tier, replay_id in session.execute(waiting):
         found.setdefault(tier, []).append(replay_id)
     return found
@@ -131,7 +140,8 @@ def queued(session: Session, ids: Sequence[int]) -> list[Queued]:
     """Those of these replays that still wait, with what is needed to send them."""
     rows = session.execute(
         select(
-            Replay.id, Replay.call_id, Replay.tier, Replay.not_before, Route.task_type, Route.serving, CallRow.wire,
+            Replay.id, Replay.call_id, Replay.tier, RouteVersion.candidate_model, Replay.not_before,
+            Route.task_type, Route.serving, CallRow.wire,
             CallContent.request, *(getattr(CallRow, name) for name in TOKENS),
         )
         .join(RouteVersion, RouteVersion.id == Replay.route_version_id)
@@ -143,7 +153,8 @@ def queued(session: Session, ids: Sequence[int]) -> list[Queued]:
     )  # fmt: skip
     return [
         Queued(
-            id=r.id, call_id=CallId(r.call_id), task_type=r.task_type, serving=r.serving, tier=r.tier, not_before=r.not_before,
+            id=r.id, call_id=CallId(r.call_id), task_type=r.task_type, serving=r.serving, tier=r.tier,
+            model=r.candidate_model, not_before=r.not_before,
             request=Request(wire=Wire(r.wire), body=json.loads(r.request)) if r.request else None,
             usage=Usage(**{name: getattr(r, name) for name in TOKENS}),
         )
@@ -152,9 +163,15 @@ def queued(session: Session, ids: Sequence[int]) -> list[Queued]:
 
 
 def refuse(session: Session, refused: Collection[tuple[int, Refusal]], now: datetime) -> None:
-    """Close replays whose request cannot be replayed faithfully, with the reason."""
+    """
+    Close replays whose request cannot be replayed faithfully, with the reason.
+
+    One that was sent before has met its outcome, whatever stands against sending it again: it is closed as failed and keeps its place,
+    or the long and hard answers would leave the sample.
+    """
     for replay_id, refusal in refused:
-        values = {"state": "refused", "reason": refusal.reason, "done_at": now}
+        state = case((Replay.tries > 0, "failed"), else_="refused")
+        values = {"state": state, "reason": refusal.reason, "done_at": now}
         session.execute(update(Replay).where(Replay.id == replay_id, Replay.state == "queued").values(**values))
 
 

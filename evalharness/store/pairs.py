@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -24,6 +25,8 @@ class Unpaired:
     task_type: str
     window_seq: int
     draw: str
+    settling: Mapping[str, Any]
+    """The settling rules of the route version."""
     request: Request
     dearer_output: Output
     cheaper_output: Output
@@ -45,7 +48,7 @@ def unpaired(session: Session, limit: int) -> list[Unpaired]:
     rows = session.execute(
         select(
             Replay.id, Replay.call_id, Replay.route_version_id, Replay.window_seq, Replay.draw, Replay.output.label("cheaper"),
-            Route.task_type, CallRow.wire, CallContent.request, CallContent.output.label("dearer"),
+            Route.task_type, RouteVersion.rules, CallRow.wire, CallContent.request, CallContent.output.label("dearer"),
         )
         .join(RouteVersion, RouteVersion.id == Replay.route_version_id)
         .join(Route, Route.id == RouteVersion.route_id)
@@ -59,7 +62,8 @@ def unpaired(session: Session, limit: int) -> list[Unpaired]:
     return [
         Unpaired(
             replay_id=r.id, call_id=CallId(r.call_id), route_version_id=r.route_version_id, task_type=r.task_type,
-            window_seq=r.window_seq, draw=r.draw, request=Request(wire=Wire(r.wire), body=json.loads(r.request)),
+            window_seq=r.window_seq, draw=r.draw, settling=json.loads(r.rules)["settling"],
+            request=Request(wire=Wire(r.wire), body=json.loads(r.request)),
             dearer_output=Output.from_json(r.dearer), cheaper_output=Output.from_json(r.cheaper),
         )
         for r in rows

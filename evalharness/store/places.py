@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from evalharness.draw import threshold
 from evalharness.model import Arm, CallId, RouteState, Settled
 from evalharness.store.calls import insert_ignoring
-from evalharness.store.tables import CallRow, PairRow, Replay, RollupDay, Route, RouteVersion, Window
+from evalharness.store.tables import CallContent, CallRow, PairRow, Replay, RollupDay, Route, RouteVersion, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ class Unsampled:
     draw: str
     replayable: bool
     """Its log is enough, and it was answered."""
+    kept: bool
+    """Its bodies are stored; they are not if it came in at a lower share, or before retention."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +101,21 @@ def unsampled_groups(session: Session) -> list[tuple[str, str]]:
     return sorted((task_type, str(tier)) for task_type, tier in session.execute(groups))
 
 
-def unsampled(session: Session, task_type: str, tier: str) -> list[Unsampled]:
-    """The calls of a group that `sample` has not looked at, in the order of their draw."""
+def unsampled(session: Session, task_type: str, tier: str, *, until: datetime) -> list[Unsampled]:
+    """The calls of a group before a time that `sample` has not looked at, in the order of their draw."""
     rows = session.execute(
-        select(CallRow.id, CallRow.at, CallRow.draw, CallRow.unreplayable)
-        .where(~CallRow.sampled, CallRow.task_type == task_type, CallRow.tier == tier)
+        select(CallRow.id, CallRow.at, CallRow.draw, CallRow.unreplayable, CallContent.call_id.is_not(None).label("kept"))
+        .outerjoin(CallContent, CallContent.call_id == CallRow.id)
+        .where(~CallRow.sampled, CallRow.task_type == task_type, CallRow.tier == tier, CallRow.at < until)
         .order_by(CallRow.draw)
     )
-    return [Unsampled(id=CallId(r.id), at=r.at, draw=r.draw, replayable=r.unreplayable is None) for r in rows]
+    return [Unsampled(id=CallId(r.id), at=r.at, draw=r.draw, replayable=r.unreplayable is None, kept=bool(r.kept)) for r in rows]
 
 
-def unsampled_kept(session: Session, task_type: str, tier: str, *, share: float) -> list[CallId]:
+def unsampled_kept(session: Session, task_type: str, tier: str, *, share: float, until: datetime) -> list[CallId]:
     """The calls of a group that `sample` has not looked at and would give a place."""
-    return [c.id for c in unsampled(session, task_type, tier) if c.replayable and c.draw < threshold(share)]
+    found = unsampled(session, task_type, tier, until=until)
+    return [c.id for c in found if c.replayable and c.kept and c.draw < threshold(share)]
 
 
 def mark_sampled(session: Session, ids: Sequence[CallId]) -> None:
@@ -142,6 +146,11 @@ def version_of(session: Session, route: RouteKey, rules: Mapping[str, Any], fing
     return _version(row, route)
 
 
+def candidates_tried(session: Session, task_type: str, serving: str) -> int:
+    """How many candidates a task type has ever had on a serving tier: they share alpha, those that were dropped too."""
+    return session.scalar(select(func.count()).select_from(Route).filter_by(task_type=task_type, serving=serving)) or 0
+
+
 def versions(session: Session, *, stale: bool = False) -> list[Version]:
     """All route versions by task type; those that evidence is collected for, unless stale ones are wanted too."""
     query = select(RouteVersion, Route).join(Route, Route.id == RouteVersion.route_id)
@@ -168,7 +177,7 @@ def add_window(session: Session, version: Version, calls: Sequence[Unsampled], *
     Returns:
         The number of places.
     """
-    kept = [c for c in calls if c.replayable and c.draw < threshold(share)]
+    kept = [c for c in calls if c.replayable and c.kept and c.draw < threshold(share)]
     seq = (session.scalar(select(func.max(Window.seq)).filter_by(route_version_id=version.id)) or 0) + 1
     times = [c.at for c in calls]
     window = Window(

@@ -13,7 +13,9 @@ network does to it. Grades are append-only: a later row supersedes an earlier on
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -24,7 +26,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from evalharness.errors import ReviewError
 from evalharness.model import Grade, Key, RouteState, Side
 from evalharness.store.calls import insert_ignoring
-from evalharness.store.tables import CallContent, GradeRow, PairRow, Replay, ReviewPlace, Route, RouteVersion
+from evalharness.store.tables import CallContent, GradeRow, PairRow, Replay, ReviewPlace, Route, RouteVersion, Setting
 
 MAX_ACTIVE_MS = 3_600_000
 """An hour on one pair is a clock that went wrong."""
@@ -188,6 +190,21 @@ def effective_grades(session: Session, route_version_id: int) -> dict[int, tuple
     for row in session.scalars(query):
         found[row.pair_id].append(_effective(row))
     return {pair_id: tuple(grades) for pair_id, grades in found.items()}
+
+
+def sides_secret(session: Session) -> str:
+    """The secret from which sides are drawn; made once, and never shown to a reviewer, who could compute the sides from it."""
+    insert_ignoring(session, Setting, [{"name": "sides", "value": secrets.token_hex(16)}], "name")
+    return session.scalars(select(Setting.value).where(Setting.name == "sides")).one()
+
+
+def reopen(session: Session, pair_ids: Sequence[int]) -> None:
+    """Open the places of pairs whose grades were set aside, for other reviewers."""
+    for start in range(0, len(pair_ids), 500):  # SQLite's limit on bound values
+        mine = ReviewPlace.pair_id.in_(pair_ids[start : start + 500])
+        session.execute(
+            update(ReviewPlace).where(mine, ReviewPlace.state == "graded").values(state="open", lease_by=None, lease_until=None)
+        )
 
 
 def skipped(session: Session, route_version_id: int) -> int:

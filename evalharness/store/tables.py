@@ -9,6 +9,7 @@ Every table, in the order of the pipeline.
     review_place ─ grade         review: append-only; a correction supersedes
     decision                     decide: with all that it rests on
     routing_table                promote: versions
+    setting                      the database's own secret
     event                        everything that happened, append-only
 """
 
@@ -382,6 +383,15 @@ class RoutingTableRow(Base):
     note: Mapped[Body] = mapped_column(default="")
     content: Mapped[Body]
     sha256: Mapped[Hex]
+
+
+class Setting(Base):
+    """What a database knows of itself, such as the secret behind the sides of its pairs."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[Name] = mapped_column(primary_key=True)
+    value: Mapped[Body]
 
 
 class EventRow(Base):

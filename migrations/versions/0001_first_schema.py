@@ -117,6 +117,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_table(
+        "setting",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_setting")),
+    )
+    op.create_table(
         "source_file",
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
@@ -388,6 +394,7 @@ def downgrade() -> None:
 
     op.drop_table("call_content")
     op.drop_table("source_file")
+    op.drop_table("setting")
     op.drop_table("run")
     op.drop_table("routing_table")
     op.drop_table("route")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import func, select, update
 
-from evalharness.compare import AUDITED_AT_LEAST, ComparedCount, run
-from evalharness.config import Config
+from evalharness.compare import ComparedCount, audited_at_least, run
+from evalharness.config import Config, Policy
 from evalharness.draw import kept
 from evalharness.model import Output
 from evalharness.pipeline import RULES_VERSIONS
@@ -21,6 +21,9 @@ from evalharness.store.tables import CallContent, CheckRow, PairRow, Replay, Rev
 from tests.ingest.traffic import NOW, add, answer, configured, native
 
 CONFIG = configured(audit_share=0.1)
+
+AT_LEAST = audited_at_least(Policy())
+"""Audits of a route whose policy is the default."""
 
 
 class Row(NamedTuple):
@@ -72,21 +75,21 @@ def test_audits(store: Store, tmp_path: Path) -> None:
     answered(store, tmp_path, 300)
     run(store, CONFIG, now=NOW)
     found = rows(store)
-    assert all(r.audited for r in found[:AUDITED_AT_LEAST])
-    later = found[AUDITED_AT_LEAST:]
+    assert all(r.audited for r in found[:AT_LEAST])
+    later = found[AT_LEAST:]
     assert {r.call_id for r in later if r.audited} == {r.call_id for r in later if kept("evalharness:audit", r.call_id, share=0.1)}
     assert 10 < sum(r.audited for r in later) < 60
 
 
 def test_audits_go_on_over_runs(store: Store, tmp_path: Path) -> None:
-    """The ten are counted over all runs, not anew in each."""
+    """The first audits are counted over all runs, not anew in each."""
     config = configured(audit_share=0.0)
     for n in range(3):
-        add(store, config, tmp_path, [native(f"call-{n}-{i}") for i in range(6)])
+        add(store, config, tmp_path, [native(f"call-{n}-{i}") for i in range(12)])
         sample(store, config, rules_versions=RULES_VERSIONS, now=NOW)
         answer(store, lambda _: "Fine.")
         run(store, config, now=NOW)
-    assert sum(r.audited for r in rows(store)) == AUDITED_AT_LEAST
+    assert sum(r.audited for r in rows(store)) == AT_LEAST
 
 
 def test_who_goes_to_review(store: Store, tmp_path: Path) -> None:
@@ -118,9 +121,7 @@ def test_killed_between_batches(store: Store, tmp_path: Path) -> None:
     assert run(store, CONFIG, now=NOW).pairs == 50
     found = rows(store)
     assert len({r.call_id for r in found}) == 450
-    assert sum(r.audited for r in found[AUDITED_AT_LEAST:]) == sum(
-        kept("evalharness:audit", r.call_id, share=0.1) for r in found[AUDITED_AT_LEAST:]
-    )
+    assert sum(r.audited for r in found[AT_LEAST:]) == sum(kept("evalharness:audit", r.call_id, share=0.1) for r in found[AT_LEAST:])
     with store.read() as session:
         assert session.scalar(select(func.count()).select_from(CheckRow)) == 3 * 450
 

@@ -6,8 +6,11 @@ from evalharness.decide import (
     Baseline,
     Blocker,
     Press,
+    audits_due,
     broken_baseline,
+    drifted,
     reviewer_quality,
+    served_models,
     settled_disagreement,
     settling_unaudited,
     suspicious,
@@ -31,10 +34,24 @@ def test_one_disagreement_blocks() -> None:
     assert blocker.sentence.startswith("1 of 12 audited settled pair was graded otherwise")
 
 
-@pytest.mark.parametrize(("settled", "audited", "blocks"), [(0, 0, False), (4, 3, True), (4, 4, False), (900, 9, True), (900, 10, False)])
-def test_settling_is_audited_before_it_counts(settled: int, audited: int, blocks: bool) -> None:
-    """Ten settled pairs, or all if there are fewer, are graded by a human before anything goes cheaper."""
-    assert codes(settling_unaudited(settled=settled, audited=audited)) == ["settling_unaudited"] * blocks
+@pytest.mark.parametrize(
+    ("settled", "places", "flagged", "due"),
+    [(0, 100, 0, 0), (4, 100, 4, 4), (100, 100, 10, 29), (70, 100, 0, 20), (900, 1000, 50, 50), (5, 1000, 0, 1)],
+)
+def test_settling_is_audited_before_it_counts(settled: int, places: int, flagged: int, due: int) -> None:
+    """All drawn audits are graded, and enough to find a rule that hides all losses that the gate forbids, with a chance of 95 %."""
+    assert audits_due(settled=settled, places=places, flagged=flagged, phi0=0.1, alpha=0.05) == due
+    assert settling_unaudited(due=due, audited=due) == ()
+    if due:
+        assert codes(settling_unaudited(due=due, audited=due - 1)) == ["settling_unaudited"]
+
+
+def test_contradictory_bounds_and_foreign_models_block() -> None:
+    """Evidence of a rate that changed, or of another model, promotes nothing."""
+    assert (drifted(contradictory=False), served_models(expected="a", others={})) == ((), ())
+    assert codes(drifted(contradictory=True)) == ["drifted"]
+    (blocker,) = served_models(expected="a", others={"b": 3})
+    assert "'b' (3)" in blocker.sentence
 
 
 def test_a_broken_baseline_blocks() -> None:

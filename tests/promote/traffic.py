@@ -68,7 +68,8 @@ def decide(
     store: Store, version: places.Version, seen: Sequence[Place], *, blockers: Sequence[Blocker] = (), config: Config = CONFIG
 ) -> None:
     """Store a decision on a route, and the state that follows from it unless it was promoted or taken back."""
-    rule = rule_of(config, version)
+    with store.read() as session:
+        rule = rule_of(session, config, version)
     found = evidence(seen, rule)
     assert found.verdict is VERDICTS[len(seen)]
     states = {Verdict.PROMOTE: RouteState.COLLECTING if blockers else RouteState.PROMOTABLE, Verdict.HOLD: RouteState.HELD}

@@ -16,7 +16,8 @@ def route(task_type: str = "keyword_relevance", **changed: Any) -> RouteReport: 
     ready = RouteReport(
         task_type=task_type, serving="flagship", candidate="economy", serving_model="claude-opus-4-8", candidate_model="claude-haiku-4-5",
         version=1, state=RouteState.PROMOTABLE, verdict=Verdict.PROMOTE, metric=Metric.REGRESSION.value, pairs=312, places=312, settled=230,
-        graded=82, open=0, skipped=0, failed=0, rate=0.9615, rate_low=0.9321, rate_high=0.9803, p0=0.90, p1=0.95, alpha=0.05, beta=0.10,
+        graded=82, open=0, waiting=0, skipped=0, failed=0,
+        rate=0.9615, rate_low=0.9321, rate_high=0.9803, p0=0.90, p1=0.95, alpha=0.05, beta=0.10,
         unchanged=False, both=70, only_dearer=7, only_cheaper=3, neither=2, calls_per_month=182_625.0, spend_per_month=Decimal("2246.29"),
         cost_old=Decimal("0.0123"), cost_new=Decimal("0.0031"), cost_change=-0.748, latency_old_ms=2412.0, latency_new_ms=820.4,
         monthly_saving=Decimal("1680.2249"), shadow_usd=Decimal("0.97"), grades_needed=None, outlook="", refused={}, blockers=(), weak=(),
@@ -70,7 +71,8 @@ def every_state() -> Report:
         ),
         route(
             "campaign_summary", state=RouteState.COLLECTING, verdict=Verdict.COLLECTING, rate=0.9677, rate_low=0.7712, rate_high=1.0,
-            graded=31, settled=0, open=19, skipped=2, grades_needed=(20, 44, 80), monthly_saving=Decimal(211), trace=trace(50, 0.03, -0.02),
+            graded=31, settled=0, open=19, waiting=19, skipped=2,
+            grades_needed=(20, 44, 80), monthly_saving=Decimal(211), trace=trace(50, 0.03, -0.02),
             outlook="About 44 more grades to a decision (80 % range 20 to 80), if quality is what it looks like now.",
             sentence="Graded 31 pairs, 1 regressed, 19 open and counted at the worst. Evidence 3.0 : 1 against '90 % or worse' "
             "(needs 20 : 1) and 1.0 : 1 against '95 % or better' (needs 10 : 1) -> still collecting.",

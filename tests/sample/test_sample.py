@@ -273,7 +273,7 @@ def test_call_that_came_in_meanwhile(store: Store, tmp_path: Path) -> None:
     """A call that is stored while `sample` looks is not marked as looked at: it gets its place the next time."""
     add(store, CONFIG, tmp_path, some(3))
     with store.read() as session:
-        found = places.unsampled(session, "formatting", "big")
+        found = places.unsampled(session, "formatting", "big", until=NOW)
     add(store, CONFIG, tmp_path, some(2, "meanwhile"))
     with store.begin() as session:
         places.mark_sampled(session, [c.id for c in found])

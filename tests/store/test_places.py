@@ -31,7 +31,7 @@ def add(store: Store, count: int) -> list[Unsampled]:
             CallRow(id=f"c{i}", at=BEGIN, source="s", task_type="t", provider="p", model="m", tier="big", draw=d)
             for i, d in enumerate(draws)
         )
-    return [Unsampled(id=CallId(f"c{i}"), at=BEGIN, draw=d, replayable=i != 0) for i, d in enumerate(draws)]
+    return [Unsampled(id=CallId(f"c{i}"), at=BEGIN, draw=d, replayable=i != 0, kept=True) for i, d in enumerate(draws)]
 
 
 def test_versions(store: Store) -> None:
