@@ -326,6 +326,9 @@ def _validate(config: Config, name: str) -> None:
 
 
 def _validate_ladder(config: Config, name: str) -> None:
+    for tier in config.tier:
+        if not re.fullmatch(r"(?:[A-Za-z_][A-Za-z0-9_]*)?", tier.key_env):  # not quoted: it may be the key itself
+            raise ConfigError(f"{name}: key 'tier.key_env' of tier {tier.name!r} is no name of a variable; keys are never in this file.")
     names = [tier.name for tier in config.tier]
     for twice in sorted({n for n in names if names.count(n) > 1}):
         raise ConfigError(f"{name}: tier {twice!r} is named twice; every [[tier]] needs its own name.")

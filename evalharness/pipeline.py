@@ -170,6 +170,7 @@ def _unsampled(store: Store, config: Config, until: datetime) -> Iterator[Queued
                     for one in calls.contents(session, kept[start : start + 200]):
                         yield Queued(
                             id=0, call_id=one.call_id, task_type=task_type, serving=tier, tier=candidate.name, model=candidate.model,
+                            provider=one.provider,
                             not_before=one.at, request=one.request, usage=one.usage,
                         )  # fmt: skip
 
@@ -183,5 +184,6 @@ def _unread(store: Store, config: Config, logs: Sequence[str], now: Clock, until
         for candidate in config.candidates(booked.task_type, booked.tier):
             yield Queued(
                 id=0, call_id=call.id, task_type=booked.task_type, serving=booked.tier, tier=candidate.name, model=candidate.model,
+                provider=call.provider,
                 not_before=call.at, request=call.request, usage=call.usage or Usage(),
             )  # fmt: skip

@@ -289,3 +289,11 @@ def test_fingerprint() -> None:
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
     assert fingerprint({"a": 1}) != fingerprint({"a": "1"})
+
+
+def test_a_pasted_key_is_refused_and_not_repeated() -> None:
+    """Promise 9: a key where the name of its variable belongs is refused without quoting it."""
+    text = '[[tier]]\nname = "a"\nprovider = "openai"\nmodel = "m"\nkey_env = "sk-proj-hunter2"\n'
+    with pytest.raises(ConfigError, match="no name of a variable") as caught:
+        config.parse(text, {})
+    assert "hunter2" not in str(caught.value)

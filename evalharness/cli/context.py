@@ -142,4 +142,5 @@ pass_edge = click.make_pass_decorator(Edge)
 
 
 def _pipe_width() -> int:
-    return int(os.environ.get("COLUMNS", "160"))
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdigit() and int(given) else 160

@@ -44,7 +44,7 @@ def command(edge: Edge, paths: tuple[str, ...], format_name: str | None, *, stri
             on_bytes=lambda n: bar.advance(bar.task_ids[0], n),
         )  # fmt: skip
     click.echo(json.dumps(as_dict(done), indent=2) if as_json else told(done, edge.quarantine))
-    return 1 if strict and done.quarantined else 0
+    return 1 if done.broken_files or (strict and done.quarantined) else 0
 
 
 def sizes(files: list[str]) -> int:
@@ -78,6 +78,7 @@ def told(done: Ingested, quarantine: Path) -> str:
         lines.append(f"On no tier of the ladder{_reasons('', done.off_ladder).removeprefix(',')}.")
     if done.unpriced:
         lines.append(f"{done.unpriced:,} calls have no price.")
+    lines += [f"Not read to its end: {broken}" for broken in done.broken_files]
     if done.quarantined:
         lines.append(f"See {quarantine} for the lines that could not be read.")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from evalharness import promote
@@ -100,13 +101,14 @@ def show(edge: Edge, *, as_json: bool) -> None:
         click.echo(table.render(), nl=False)
         return
     shown = Table(
-        title=f"Routing table {table.version}, signed by {table.by} on {table.created_at:%Y-%m-%d %H:%M} UTC", title_justify="left"
+        title=f"Routing table {table.version}, signed by {escape(table.by)} on {table.created_at:%Y-%m-%d %H:%M} UTC", title_justify="left"
     )
     for name in ("task type", "tier", "was", "falls back to", "evidence"):
         shown.add_column(name)
     for e in table.entries:
         rests = "; ".join(promote.told(step) for step in e.evidence)
-        shown.add_row(e.task_type, e.tier, e.baseline if e.tier != e.baseline else "", ", ".join(e.fallbacks), rests)
+        row = (e.task_type, e.tier, e.baseline if e.tier != e.baseline else "", ", ".join(e.fallbacks), rests)
+        shown.add_row(*map(escape, row))
     shown.add_row("everything else", table.default.name, "", "", "")
     edge.out.print(shown)
     if mended:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from evalharness import pipeline
@@ -25,7 +26,13 @@ BUSY = "another run is at work on this database; nothing to do."
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; send nothing.")
-@click.option("--budget", "budget_usd", type=float, metavar="USD", help="Most that this run may spend; [budget] run_usd if not given.")
+@click.option(
+    "--budget",
+    "budget_usd",
+    type=click.FloatRange(0, 1_000_000),
+    metavar="USD",
+    help="Most that this run may spend; [budget] run_usd if not given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_edge
 def command(edge: Edge, budget_usd: float | None, *, dry_run: bool, as_json: bool) -> int:
@@ -106,8 +113,8 @@ def show_forecast(out: Console, found: Mapping[RouteKey, Forecast], *, as_json: 
         table.add_column(name, justify="right")
     for r, f in sorted(found.items(), key=lambda item: -item[1].expected_usd):
         table.add_row(
-            r.task_type,
-            f"{r.serving} -> {r.candidate}",
+            escape(r.task_type),
+            escape(f"{r.serving} -> {r.candidate}"),
             f"{f.replays:,}",
             f"{f.refused.total():,}",
             f"${f.expected_usd:.4f}",

@@ -21,7 +21,13 @@ from evalharness.store import Store
 @click.command()
 @click.argument("logs", nargs=-1, metavar="[LOG...]")
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; send and store nothing.")
-@click.option("--budget", "budget_usd", type=float, metavar="USD", help="Most that this run may spend; [budget] run_usd if not given.")
+@click.option(
+    "--budget",
+    "budget_usd",
+    type=click.FloatRange(0, 1_000_000),
+    metavar="USD",
+    help="Most that this run may spend; [budget] run_usd if not given.",
+)
 @click.option("--today", is_flag=True, help="Sample the calls of the current UTC day too; for trying out, not for cron.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_edge
@@ -51,7 +57,7 @@ def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_
         click.echo(json.dumps(_as_dict(done), indent=2))
     else:
         _tell(edge, done)
-    return tell_problems(done.replayed)
+    return max(tell_problems(done.replayed), 1 if done.ingested.broken_files else 0)
 
 
 def _configured(edge: Edge) -> tuple[str, ...]:

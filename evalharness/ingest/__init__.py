@@ -39,6 +39,8 @@ class Ingested:
     """What an import did. lines = new + known + own_replays + not_production + quarantined + unfinished."""
 
     files: int = 0
+    broken_files: list[str] = field(default_factory=list)
+    """What could not be read to its end, in a sentence each; what came before is in."""
     unchanged: int = 0
     """Files in which nothing is new since the last import."""
     lines: int = 0
@@ -80,15 +82,16 @@ def run(
         quarantine: Where lines that cannot be read are noted: file, line, reason, remedy.
         on_bytes: Called with the number of bytes of the files that have been read.
 
-    Raises:
-        InputError: If a file cannot be opened.
+    A file that cannot be opened, or read to its end, is told in `broken_files` and keeps no other one out.
     """
     importer = _Importer(store, config, format_name, quarantine, now)
     for path in paths:
         try:
             importer.read_file(path, on_bytes)
+        except InputError as error:  # one broken file does not keep the others out
+            importer.done.broken_files.append(str(error))
         except OSError as error:  # gone, or closed to us, between two looks at it
-            raise InputError(f"{error.filename or path!r} cannot be used: {error.strerror}.") from error
+            importer.done.broken_files.append(f"{error.filename or path!r} cannot be used: {error.strerror}.")
     return importer.done
 
 
@@ -247,9 +250,19 @@ class _Importer:
 
 
 def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Lines in batches; those before an error are given before it is raised."""
     batch: list[Line] = []
     size = 0
-    for line in lines:
+    broken: InputError | None = None
+    reading = iter(lines)
+    while True:
+        try:
+            line = next(reading)
+        except StopIteration:
+            break
+        except InputError as error:
+            broken = error
+            break
         batch.append(line)
         size += len(line.raw)
         if len(batch) >= _BATCH_LINES or size >= _BATCH_BYTES:
@@ -257,6 +270,8 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
             batch, size = [], 0
     if batch:
         yield batch
+    if broken:
+        raise broken
 
 
 def _file(where: str) -> Path | None:

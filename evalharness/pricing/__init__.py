@@ -50,11 +50,15 @@ class PriceList:
             return _catalogue_price(tier.seller, bare(tier.model), usage, at)
         return price
 
+    def tier_usd(self, tier: Tier, usage: Usage, at: datetime) -> Decimal | None:
+        """The price of one call on a tier, by its own prices if it has any: two tiers may sell one model."""
+        return _own_price(tier.prices, usage) if tier.prices else _catalogue_price(tier.seller, bare(tier.model), usage, at)
+
     def worst_usd(self, tier: Tier, *, input_tokens: int, output_tokens: int, at: datetime) -> Decimal | None:
         """The most that a request can cost on a tier: all input written to the dearest cache, all allowed output used."""
         uncached = Usage(uncached_input_tokens=input_tokens, output_tokens=output_tokens)
         written = Usage(cache_write_1h_tokens=input_tokens, output_tokens=output_tokens)
-        prices = [self.usd(tier.seller, tier.model, usage, at) for usage in (uncached, written)]
+        prices = [self.tier_usd(tier, usage, at) for usage in (uncached, written)]
         return None if None in prices else max(p for p in prices if p is not None)
 
 

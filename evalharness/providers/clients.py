@@ -16,6 +16,7 @@ from evalharness.providers.anthropic import Anthropic
 from evalharness.providers.endpoint import Endpoint
 from evalharness.providers.failure import ERRORS, INVALID_BODY, NO_USAGE, TIMEOUT, Garbled, failure
 from evalharness.providers.openai import OpenAI
+from evalharness.wire.fields import identity, label
 from evalharness.wire.output import NO_ANSWER, output_of
 from evalharness.wire.unreadable import Unreadable
 from evalharness.wire.usage import usage_of
@@ -94,13 +95,13 @@ def _validated(request: Request, body: Any, *, latency_ms: float) -> Reply | Fai
         usage = usage_of(request.wire, body)
     except Unreadable as error:
         return Failure(code=error.reason, retry=False, unknown=True) if error.reason in NO_ANSWER else INVALID_BODY
-    if usage is None:
-        return NO_USAGE
-    model, response_id = body.get("model"), body.get("id")
+    if usage is None or not usage.input_tokens or (not usage.output_tokens and (output.text or output.tool_calls)):
+        return NO_USAGE  # no request is empty and no words are free: zeros are a missing count
+    model, response_id = label(body.get("model")), body.get("id")
     return Reply(
         output=output,
         usage=usage,
-        model=model if isinstance(model, str) and model else str(request.body.get("model", "")),
-        response_id=response_id if isinstance(response_id, str) and response_id else None,
+        model=model or str(request.body.get("model", "")),
+        response_id=identity(response_id) if isinstance(response_id, str) and response_id else None,
         latency_ms=latency_ms,
     )

@@ -80,9 +80,15 @@ def retry_after_s(headers: Mapping[str, str], now: Callable[[], datetime]) -> fl
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
 
 
+_CUT_OFF = {499, 504, 522, 524}
+"""A gateway waited no longer: the model behind it may have worked on, and be billed."""
+
+
 def _of_status(status: int, headers: Mapping[str, str], now: Callable[[], datetime]) -> Failure:
     if status == HTTPStatus.OK:  # an error event within a stream that had begun
         return Failure(code="error_event", retry=False, unknown=True)
+    if status in _CUT_OFF:
+        return Failure(code=f"http_{status}", retry=False, unknown=True)
     retry = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _SENT_AGAIN
     told = headers.get("x-should-retry")
     if told in {"true", "false"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -51,12 +51,14 @@ def job_of(one: Queued, tier: Tier, config: Config, prices: PriceList, at: datet
     if one.request is None:
         return Refusal(reason="content_erased")
     egress = config.policy(one.task_type).egress
-    serving = config.ladder[one.serving]
+    serving = served_by(config.ladder[one.serving], one.provider)
     adapted = adapt(one.request, serving=serving, candidate=tier, egress=egress, output_tokens=one.usage.output_tokens)
     if isinstance(adapted, Refusal):
         return adapted
     limited = _limited(adapted, config.limits.max_output_tokens)
-    output_tokens = max_output_tokens(limited.request) or config.limits.max_output_tokens
+    output_tokens = max_output_tokens(limited.request)
+    if not isinstance(output_tokens, int) or output_tokens < 1:
+        return Refusal(reason="malformed", detail="limit of output tokens")  # -1 means "without end" to some servers
     worst = prices.worst_usd(tier, input_tokens=worst_input_tokens(limited.request), output_tokens=output_tokens, at=at)
     expected = prices.worst_usd(tier, input_tokens=one.usage.input_tokens, output_tokens=one.usage.output_tokens, at=at)
     if worst is None or expected is None:
@@ -69,6 +71,15 @@ def require_price(tier: Tier, prices: PriceList, at: datetime) -> None:
     """Raise ReplayError if nobody knows the price of the tier's model: without it no budget holds."""
     if prices.worst_usd(tier, input_tokens=1, output_tokens=1, at=at) is None:
         raise ReplayError(_UNPRICED.format(tier=tier))
+
+
+def served_by(serving: Tier, provider: str) -> Tier:
+    """
+    The tier with the vendor that saw the content in production.
+
+    A tier that names its vendor, or an address, speaks for itself; else the log knows better: the same model is sold by several.
+    """
+    return serving if serving.vendor or serving.base_url else replace(serving, vendor=provider)
 
 
 def _limited(adapted: Adapted, tokens: int) -> Adapted:

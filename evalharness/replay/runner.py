@@ -41,8 +41,8 @@ _PATIENCE_S = 60.0
 _LONGEST_PAUSE_S = 3600.0
 _CROWDED = {"http_429", "http_503", "http_529"}
 """The limit that production shares is reached: the whole tier waits, not this request alone."""
-_FATAL = {"http_401", "http_402", "http_403", "http_404"}
-"""The key, the account or the model is wrong: every further request would fail alike, and none of that is an outcome of a call."""
+_FATAL = {f"http_{status}" for status in (301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407, 410, 421)}
+"""The key, the account, the address or the model is wrong: all further ones would fail alike, and none is an outcome of a call."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -305,7 +305,7 @@ class _Loop:
         return Result(claim=claim, code=outcome.code, retry_at=retry_at)
 
     def _usd(self, lane: _Lane, usage: Usage) -> Decimal | None:
-        return self.prices.usd(lane.tier.seller, lane.tier.model, usage, self.now())
+        return self.prices.tier_usd(lane.tier, usage, self.now())
 
     def _pause(self, tries: int, asked_s: float | None) -> timedelta:
         """How long to wait: what the provider asks for, else doubling from half a second, with jitter."""
@@ -335,6 +335,11 @@ class _Loop:
         self.progress.failed += failed
         if result.reply is not None:
             self.progress.answered += 1
+            if result.usd is not None and result.usd > result.claim.worst_usd:
+                billed = f"${result.usd:.4f} where ${result.claim.worst_usd:.4f} was the most expected"
+                self._leave(
+                    lane, f"tier {lane.tier.name!r} billed {billed}: the budget cannot hold against it. Check its prices and usage."
+                )
         elif result.unknown:
             self.progress.unknown += 1
             if not failed:

@@ -67,12 +67,14 @@ def import_file(store: Store, path: Path, *, now: datetime) -> Imported:
     quarantine.unlink(missing_ok=True)
     counts = {"stored": 0, "known": 0, "quarantined": 0}
     batch: list[_Line] = []
-    for line in _lines(path):
-        batch.append(line)
-        if len(batch) == _BATCH:
-            _store_batch(store, path, batch, quarantine, counts, now)
-            batch = []
-    _store_batch(store, path, batch, quarantine, counts, now)
+    try:
+        for line in _lines(path):
+            batch.append(line)
+            if len(batch) == _BATCH:
+                _store_batch(store, path, batch, quarantine, counts, now)
+                batch = []
+    finally:  # what was read before a line that ends the reading is stored
+        _store_batch(store, path, batch, quarantine, counts, now)
     return Imported(**counts, quarantine=quarantine if counts["quarantined"] else None)
 
 

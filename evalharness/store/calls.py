@@ -115,6 +115,7 @@ class Content:
 
     call_id: CallId
     at: datetime
+    provider: str
     request: Request
     usage: Usage
 
@@ -131,6 +132,7 @@ def contents(session: Session, ids: Collection[CallId]) -> list[Content]:
         Content(
             call_id=CallId(call.id),
             at=call.at,
+            provider=call.provider,
             request=Request(wire=Wire(str(call.wire)), body=json.loads(request)),
             usage=Usage(**{name: getattr(call, name) for name in TOKENS}),
         )

@@ -52,8 +52,8 @@ class Store:
 
     @property
     def shown_url(self) -> str:
-        """The URL without its password."""
-        return self.url.render_as_string(hide_password=True)
+        """The URL without its password, and without its query, which may hold one."""
+        return self.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -83,9 +83,16 @@ class Store:
         killed process has released it, and an attempt that is found open by the next holder is known to have no owner.
         """
         if self.is_sqlite:
-            lock = FileLock(f"{self.path}.lock", mode=0o600)
+            # The file itself, not the name it was opened under: two names of one database share one right to spend.
+            path = Path(os.path.realpath(self.path))
+            lock = FileLock(f"{path}.lock", mode=0o600)
             try:
                 lock.acquire(blocking=False)
+            except OSError as error:
+                if isinstance(error, Timeout):
+                    yield False
+                    return
+                raise StoreError(f"{path}.lock cannot be locked ({error.strerror}): it belongs to somebody else.") from error
             except Timeout:
                 yield False
                 return

@@ -39,6 +39,8 @@ class Queued:
     tier: str
     model: str
     """The candidate's model when the place was given."""
+    provider: str
+    """Who served the call, by its log."""
     not_before: datetime
     request: Request | None
     """None if retention has erased it."""
@@ -141,7 +143,7 @@ def queued(session: Session, ids: Sequence[int]) -> list[Queued]:
     rows = session.execute(
         select(
             Replay.id, Replay.call_id, Replay.tier, RouteVersion.candidate_model, Replay.not_before,
-            Route.task_type, Route.serving, CallRow.wire,
+            Route.task_type, Route.serving, CallRow.provider, CallRow.wire,
             CallContent.request, *(getattr(CallRow, name) for name in TOKENS),
         )
         .join(RouteVersion, RouteVersion.id == Replay.route_version_id)
@@ -154,7 +156,7 @@ def queued(session: Session, ids: Sequence[int]) -> list[Queued]:
     return [
         Queued(
             id=r.id, call_id=CallId(r.call_id), task_type=r.task_type, serving=r.serving, tier=r.tier,
-            model=r.candidate_model, not_before=r.not_before,
+            model=r.candidate_model, provider=r.provider, not_before=r.not_before,
             request=Request(wire=Wire(r.wire), body=json.loads(r.request)) if r.request else None,
             usage=Usage(**{name: getattr(r, name) for name in TOKENS}),
         )

@@ -20,6 +20,8 @@ from evalharness import shipped
 from evalharness.errors import StoreError
 from evalharness.store.engine import Store
 
+_MIGRATION_LOCK = 0x6D696772  # "migr"
+
 
 def upgrade(store: Store, revision: str = "head") -> None:
     """
@@ -43,6 +45,8 @@ def guarded(store: Store) -> Iterator[Connection]:
             # A PRAGMA has no effect inside a transaction, and SQLAlchemy begins one: so on the driver's connection, before it.
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
         with connection.begin():
+            if not store.is_sqlite:  # two first runs at once
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             before = _row_counts(connection)
             yield connection
             _assert_whole(store, connection, before)

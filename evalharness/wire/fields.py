@@ -11,7 +11,7 @@ from typing import Any
 
 from evalharness.wire.unreadable import Unreadable
 
-MAX_TOKENS = 10**12
+MAX_TOKENS = 10**9
 """No call has more; keeps sums of hostile figures inside 64 bits."""
 
 MAX_USD = Decimal(10**6)

@@ -196,11 +196,11 @@ def test_stages(run: Run, project: Path) -> None:
         "unreplayable": 0,
         "drawn": 12,
     }
-    assert run("sample").out == "No new traffic that has a cheaper tier.\n"
+    assert run("sample").out == "No new traffic of whole days that has a cheaper tier. (--today takes the current day too.)\n"
     config = load(project / "evalharness.toml", {})
     with Store(config.database.url) as store:
         answer(store, lambda _: "Fine.")
-    assert run("compare", "--json").json() == {"pairs": 12, "settled": 12, "to_review": 10}
+    assert run("compare", "--json").json() == {"pairs": 12, "settled": 12, "to_review": 12}
     assert run("compare").out == "0 pairs: 0 settled by rule, 0 to review.\n"
     with Store(config.database.url) as store:
         assert compare(store, config, now=NOW).pairs == 0
@@ -224,7 +224,7 @@ def test_db(run: Run, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("project")
 def test_verbs_on_nothing(run: Run) -> None:
     """On an empty database every stage says that there is nothing, and succeeds."""
-    assert run("sample").out == "No new traffic that has a cheaper tier.\n"
+    assert run("sample").out == "No new traffic of whole days that has a cheaper tier. (--today takes the current day too.)\n"
     assert run("compare").status == 0
     assert "No route has evidence yet" in run("decide").out
     assert run("decide", "--json").json() == []

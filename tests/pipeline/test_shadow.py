@@ -124,5 +124,6 @@ def test_an_error_of_the_user_is_one_line(url: str, tmp_path: Path) -> None:
     with cron_line(tmp_path, url) as cron:
         del cron.environment["OPENAI_API_KEY"]
         said = cron.run("shadow", "production.jsonl", status=1)
-        assert said.err == "evalharness: tier 'small': the environment variable OPENAI_API_KEY is not set.\n"
+        assert said.err == "evalharness: tier 'small': OPENAI_API_KEY is not set. Run `export OPENAI_API_KEY=...` and go on.\n"
+        assert "new calls" in said.out
         assert cron.requests() == ()

@@ -149,3 +149,19 @@ def test_values_are_never_in_an_error(store: Store) -> None:
     while error is not None:
         assert "captured text" not in f"{error} {error.args!r}"
         error = error.__cause__ or error.__context__
+
+
+def test_two_names_of_one_file_share_one_right_to_spend(tmp_path: Path) -> None:
+    """Promise 2: a database that is opened through a link is the same database to the lock."""
+    real, link = tmp_path / "real.db", tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    with Store(f"sqlite:///{real}") as one:
+        link.symlink_to(real)
+        with Store(f"sqlite:///{link}") as other, one.exclusive() as mine, other.exclusive() as theirs:
+            assert (mine, theirs) == (True, False)
+
+
+def test_a_password_in_the_query_is_not_shown() -> None:
+    """Promise 9: the URL in messages has neither password nor query."""
+    with Store("postgresql+psycopg://ann@localhost/db?password=hunter2&sslmode=disable") as store:
+        assert "hunter2" not in store.shown_url
