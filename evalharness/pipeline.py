@@ -126,9 +126,14 @@ class Forecast:
     """All allowed output used; the sum that a budget must hold to finish everything."""
 
 
-def forecast(store: Store, config: Config, logs: Sequence[str], now: Clock, *, today: bool = False) -> dict[RouteKey, Forecast]:
+def forecast(
+    store: Store, config: Config, logs: Sequence[str], now: Clock, *, today: bool = False, done: Ingested | None = None
+) -> dict[RouteKey, Forecast]:
     """
     What `shadow` would replay now and what it would cost; nothing is written and nothing is sent.
+
+    Args:
+        done: Gets the counts of what the logs hold beyond what is stored.
 
     Raises:
         ReplayError: If a candidate has no known price.
@@ -136,7 +141,7 @@ def forecast(store: Store, config: Config, logs: Sequence[str], now: Clock, *, t
     prices = PriceList(config.tier)
     found: dict[RouteKey, Forecast] = {}
     until = sampling.end(now(), today=today)
-    for one in (*_queued(store), *_unsampled(store, config, until), *_unread(store, config, logs, now, until)):
+    for one in (*_queued(store), *_unsampled(store, config, until), *_unread(store, config, logs, now, until, done or Ingested())):
         if one.serving not in config.ladder or one.tier not in config.ladder:
             continue
         route = found.setdefault(RouteKey(task_type=one.task_type, serving=one.serving, candidate=one.tier), Forecast())
@@ -175,9 +180,9 @@ def _unsampled(store: Store, config: Config, until: datetime) -> Iterator[Queued
                         )  # fmt: skip
 
 
-def _unread(store: Store, config: Config, logs: Sequence[str], now: Clock, until: datetime) -> Iterator[Queued]:
+def _unread(store: Store, config: Config, logs: Sequence[str], now: Clock, until: datetime, done: Ingested) -> Iterator[Queued]:
     """Calls that are in the logs and not stored, as the replays that they would become."""
-    for booked in ingesting.preview(store, config, logs, now=now):
+    for booked in ingesting.preview(store, config, logs, now=now, done=done):
         call = booked.call
         if booked.tier is None or not booked.keep_content or call.at >= until:
             continue

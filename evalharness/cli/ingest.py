@@ -57,7 +57,7 @@ def as_dict(done: Ingested) -> dict[str, object]:
     return {f.name: dict(v) if isinstance(v := getattr(done, f.name), Counter) else v for f in fields(done)}
 
 
-def told(done: Ingested, quarantine: Path) -> str:
+def told(done: Ingested, quarantine: Path | None) -> str:
     """The counts in words; the sum is whole."""
     lines = [
         f"{done.lines:,} lines of {done.files} files: {done.new:,} new calls"
@@ -79,7 +79,7 @@ def told(done: Ingested, quarantine: Path) -> str:
     if done.unpriced:
         lines.append(f"{done.unpriced:,} calls have no price.")
     lines += [f"Not read to its end: {broken}" for broken in done.broken_files]
-    if done.quarantined:
+    if done.quarantined and quarantine:
         lines.append(f"See {quarantine} for the lines that could not be read.")
     return "\n".join(lines)
 

@@ -128,4 +128,4 @@ def show_forecast(out: Console, found: Mapping[RouteKey, Forecast], *, as_json: 
     reasons = sum((f.refused for f in found.values()), start=type(next(iter(found.values())).refused)()) if found else {}
     if reasons:
         out.print("Refused: " + ", ".join(f"{reason} {n:,}" for reason, n in reasons.items()))
-    out.print("Nothing was sent and nothing was stored.")
+    out.print("Nothing was sent, and no call was stored.")

@@ -12,6 +12,7 @@ from evalharness.cli import ingest as ingest_verb
 from evalharness.cli.context import Edge, ReplayBar, pass_edge, stoppable, told, utc_now
 from evalharness.cli.replay import BUSY, as_dict, budget_of, show_forecast, tell_problems
 from evalharness.errors import ConfigError
+from evalharness.ingest import Ingested
 from evalharness.model import RouteState
 from evalharness.pipeline import Shadow, Watcher
 from evalharness.readers.lines import expand
@@ -46,7 +47,12 @@ def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_
     files = expand(logs or _configured(edge))
     with edge.store() as store:
         if dry_run:
-            show_forecast(edge.out, pipeline.forecast(store, edge.config, files, utc_now, today=today), as_json=as_json)
+            seen = Ingested()
+            found = pipeline.forecast(store, edge.config, files, utc_now, today=today, done=seen)
+            if not as_json:
+                click.echo(f"The logs hold {ingest_verb.told(seen, None)}")
+                click.echo(f"Each call is replayed with the chance that the share of its task type gives it ({_shares(edge)}).")
+            show_forecast(edge.out, found, as_json=as_json)
             return 0
         with store.exclusive() as mine:
             if not mine:
@@ -58,6 +64,13 @@ def command(edge: Edge, logs: tuple[str, ...], budget_usd: float | None, *, dry_
     else:
         _tell(edge, done)
     return max(tell_problems(done.replayed), 1 if done.ingested.broken_files else 0)
+
+
+def _shares(edge: Edge) -> str:
+    """The shares in force, most general first."""
+    config = edge.config
+    own = [f"{name} {policy.share:g}" for name, policy in config.task_types.items() if policy.share != config.defaults.share]
+    return ", ".join([f"default {config.defaults.share:g}", *own])
 
 
 def _configured(edge: Edge) -> tuple[str, ...]:

@@ -95,11 +95,21 @@ def run(
     return importer.done
 
 
-def preview(store: Store, config: Config, paths: Sequence[str], *, now: Callable[[], datetime]) -> Iterator[Booked]:
-    """The calls that `run` would store, as it would book them; nothing is written and nothing is noted as read."""
+def preview(store: Store, config: Config, paths: Sequence[str], *, now: Callable[[], datetime], done: Ingested) -> Iterator[Booked]:
+    """
+    The calls that `run` would store, as it would book them; nothing is written and nothing is noted as read.
+
+    Args:
+        done: Gets the counts that `run` would give, as the calls are taken.
+    """
     importer = _Importer(store, config, None, Path(os.devnull), now)
+    importer.done = done
     for path in paths:
-        yield from importer.unread(path)
+        done.files += 1
+        try:
+            yield from importer.unread(path)
+        except InputError as error:
+            done.broken_files.append(str(error))
 
 
 class _Importer:
@@ -119,7 +129,11 @@ class _Importer:
             found, _ = self._read(where, batch, self._time_of(where))
             with self.store.read() as session:
                 known = calls.known(session, [call.id for call in found]) | calls.own_replays(session, found)
-            yield from (self._book(call) for call in found if call.id not in known)
+            booked = [self._book(call) for call in found if call.id not in known]
+            self.done.known += len(found) - len(booked)
+            self.done.new += len(booked)
+            self._count(booked)
+            yield from booked
 
     def read_file(self, path: str, on_bytes: Callable[[int], None]) -> None:
         """Read what is new in a file, batch by batch."""

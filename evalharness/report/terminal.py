@@ -93,7 +93,7 @@ def render(report: Report, console: Console, *, notes: bool = True) -> None:
         console.print(Group(*parts))
         return
     with console.capture() as capture:
-        console.print(Group(*parts))
+        console.print(Group(*parts), soft_wrap=False)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     console.print(Text("\n".join(lines)), soft_wrap=True)
 

@@ -309,8 +309,7 @@ def _more(report: Report) -> list[str]:
         more = f", worth up to {usd(worth)} a month" if worth else ""
         told.append(f"About {plural(needed, 'more grade')} would decide {plural(len(planned), 'route')}{more}: `evalharness review`.")
     if starved:
-        names = ", ".join(inert(r.task_type) for r in starved[:3]) + (", ..." if len(starved) > 3 else "")  # noqa: PLR2004 - enough to see
-        told.append(f"{plural(len(starved), 'route')} ({names}) with nothing left to grade: more calls have to be sampled.")
+        told.append(f"{plural(len(starved), 'route')} with nothing left to grade, where more calls have to be sampled.")
     if stuck := len(open_routes) - len(planned) - len(starved):
         told.append(f"{plural(stuck, 'route')} without a forecast: see the notes.")
     if unsupported := sum(status(r) is Status.UNSUPPORTED for r in report.routes):

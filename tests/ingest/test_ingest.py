@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from evalharness.config import Config, Policy
 from evalharness.draw import kept
-from evalharness.ingest import preview
+from evalharness.ingest import Ingested, preview
 from evalharness.ladder import Prices, Tier
 from evalharness.model import Output
 from evalharness.pipeline import RULES_VERSIONS
@@ -370,7 +370,7 @@ def test_preview_writes_nothing(store: Store, tmp_path: Path, quarantine: Path) 
     path = write(tmp_path / "app.jsonl", [native("a"), b"broken", native("b")])
     add(store, CONFIG, tmp_path, [native("a")])
     quarantine.unlink(missing_ok=True)
-    found = [booked.call.id for booked in preview(store, CONFIG, [path], now=lambda: NOW)]
+    found = [booked.call.id for booked in preview(store, CONFIG, [path], now=lambda: NOW, done=Ingested())]
     assert found == ["b"]
     assert (call_ids(store), quarantine.exists()) == (["a"], False)
     assert run(store, CONFIG, path, quarantine=quarantine).new == 1
@@ -379,7 +379,7 @@ def test_preview_writes_nothing(store: Store, tmp_path: Path, quarantine: Path) 
 def test_preview_of_stdin(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input can be previewed, too."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(lines([native("a")])))))
-    assert [b.call.id for b in preview(store, CONFIG, ["-"], now=lambda: NOW)] == ["a"]
+    assert [b.call.id for b in preview(store, CONFIG, ["-"], now=lambda: NOW, done=Ingested())] == ["a"]
 
 
 def test_ten_megabyte_line(store: Store, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_summary() -> None:
     )
     assert others == [
         "About 44 more grades would decide 1 route, worth up to $211 a month: `evalharness review`.",
-        "2 routes (account_strategy, debugging) with nothing left to grade: more calls have to be sampled.",
+        "2 routes with nothing left to grade, where more calls have to be sampled.",
         "1 promoted route no longer supported by the evidence: see the notes.",
         "1 route good enough by the evidence, but blocked: see the notes.",
         "Replays have cost $12.35 so far.",
