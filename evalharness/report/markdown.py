@@ -83,7 +83,7 @@ def _escaped(text: str) -> str:
     return _LINKED.sub("&#8203;", _BLOCK.sub(r"\\\g<0>", _MARKUP.sub(r"\\\g<0>", text)))
 
 
-_MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK = re.compile(r"^[#+=\-]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 """What would begin a heading, a list or a rule."""
 _LINKED = re.compile(r"(?<=[@#])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@)", re.IGNORECASE)
