@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evalharness.classify import classifier
 from evalharness.config import UNCLASSIFIED, Config
@@ -31,6 +32,8 @@ _BATCH_LINES = 500
 _BATCH_BYTES = 4_000_000
 _HEAD_BYTES = 4096
 _NAME_LIMIT = 200
+_CREDENTIALS = {"authorization", "authorization_token", "api_key", "headers", "extra_headers"}
+"""Fields of a request or of its remote tools that hold keys."""
 _REMEDY = "compare the field with its format in docs/formats.md"
 
 
@@ -231,7 +234,12 @@ class _Importer:
                 calls.set_position(session, where, replace(reached, size=path.stat().st_size), self.now())
 
     def _book(self, call: Call) -> Booked:
-        reason = call.unreplayable or (call.error and "production_error") or (None if call.output else "no_output")
+        reason = (
+            call.unreplayable
+            or (call.error and "production_error")
+            or (None if call.output else "no_output")
+            or ("credentials" if call.request and _holds_credentials(call.request.body) else None)
+        )
         call = replace(call, unreplayable=reason)
         task_type = self.task_type(call)
         tier = self.config.ladder.serving(call.model)
@@ -286,6 +294,13 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield batch
     if broken:
         raise broken
+
+
+def _holds_credentials(body: dict[str, Any]) -> bool:
+    """Whether a request carries keys of other services, as remote tools do: it is never replayed, and its body is never stored."""
+    lists = [body[key] for key in ("tools", "mcp_servers") if isinstance(body.get(key), list)]
+    parts = [body, *(part for one in lists for part in one)]
+    return any(isinstance(part, dict) and not _CREDENTIALS.isdisjoint(part) for part in parts)
 
 
 def _file(where: str) -> Path | None:

@@ -397,3 +397,21 @@ def test_totals_over_days(store: Store, tmp_path: Path) -> None:
         (total,) = calls.totals(session)
     assert (total.calls, total.first_day, total.last_day, total.tier) == (9, "2026-11-01", "2026-11-03", "big")
     assert (total.usd, total.latency_ms, total.usage.input_tokens) == (Decimal("0.0054"), 800.0, 900)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"mcp_servers": [{"type": "url", "url": "https://x.example", "authorization_token": "hunter2"}]},
+        {"tools": [{"type": "mcp", "server_url": "https://x.example", "headers": {"x-key": "hunter2"}}]},
+        {"extra_headers": {"x-key": "hunter2"}},
+    ],
+)
+def test_keys_in_a_request_are_not_stored(store: Store, tmp_path: Path, more: dict[str, Any]) -> None:
+    """Promise 9: a request that carries keys of other services is booked and its body is not kept."""
+    line = native("a")
+    line["request"] |= more
+    done = add(store, CONFIG, tmp_path, [line])
+    assert (done.new, done.unreplayable) == (1, {"credentials": 1})
+    with store.read() as session:
+        assert session.scalars(select(CallContent.call_id)).all() == []
