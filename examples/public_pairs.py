@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,12 +46,19 @@ def main(folder: Path, files: list[Path]) -> None:
     write_lines(folder / "production.jsonl", production_log(rows))
     write_grades(folder / "grades.csv", rows)
     answers = Script(cheaper_answers(rows))
-    with running(answers) as provider:
+    with running(answers, port=port_of(folder)) as provider:
         (folder / "evalharness.toml").write_text(configuration(rows, provider.openai_url), encoding="utf-8")
         evalharness(folder, "shadow", "production.jsonl")
     evalharness(folder, "review", "import", "grades.csv")
     evalharness(folder, "report")
     (folder / "report.json").write_text(evalharness(folder, "report", "--format", "json", show=False), encoding="utf-8")
+
+
+def port_of(folder: Path) -> int:
+    """The provider's port in an earlier run in this folder, since another address is another route version; 0 takes a free one."""
+    config = folder / "evalharness.toml"
+    found = re.search(r"127\.0\.0\.1:(\d+)", config.read_text(encoding="utf-8")) if config.exists() else None
+    return int(found[1]) if found else 0
 
 
 def evalharness(folder: Path, *arguments: str, show: bool = True) -> str:

@@ -31,7 +31,7 @@ def turns(request: Request) -> list[Turn]:
     instructions = body.get("instructions")
     system = [Turn("system", instructions)] if isinstance(instructions, str) and instructions else []
     given = body.get("input")
-    return system + ([Turn("user", given)] if isinstance(given, str) else _turns_of(given))
+    return system + (_turns_of([{"role": "user", "content": given}] if isinstance(given, str) else given))
 
 
 def last_user_text(request: Request) -> str:

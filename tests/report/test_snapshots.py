@@ -23,7 +23,7 @@ DATA = Path(__file__).parent / "data"
 def printed(report: Report, width: int, *, pipe: bool = False) -> str:
     """What a console of this width shows, without trailing blanks."""
     out = io.StringIO()
-    terminal.render(report, Console(file=out, width=width, force_terminal=not pipe, color_system=None))
+    terminal.render(report, Console(_environ={"TERM": "xterm"}, file=out, width=width, force_terminal=not pipe, color_system=None))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 

@@ -14,14 +14,17 @@ LONG = "customer_support_reply_classification_for_enterprise_tenants_of_the_nort
 def printed(report: Report, width: int, *, pipe: bool = False) -> str:
     """What a console of this width shows."""
     out = io.StringIO()
-    terminal.render(report, Console(file=out, width=width, force_terminal=not pipe, color_system=None if pipe else "truecolor"))
+    terminal.render(
+        report,
+        Console(_environ={"TERM": "xterm"}, file=out, width=width, force_terminal=not pipe, color_system=None if pipe else "truecolor"),
+    )
     return out.getvalue()
 
 
 def plain(report: Report, width: int) -> str:
     """The same without styles."""
     out = io.StringIO()
-    terminal.render(report, Console(file=out, width=width, force_terminal=True, color_system=None))
+    terminal.render(report, Console(_environ={"TERM": "xterm"}, file=out, width=width, force_terminal=True, color_system=None))
     return out.getvalue()
 
 
@@ -85,7 +88,7 @@ def test_console_without_unicode() -> None:
     """A console of another encoding gets an ASCII report, names as escapes."""
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding="ascii") as out:
-        terminal.render(hostile("café"), Console(file=out, width=120, force_terminal=True, color_system=None))
+        terminal.render(hostile("café"), Console(_environ={"TERM": "xterm"}, file=out, width=120, force_terminal=True, color_system=None))
         out.flush()
         told = raw.getvalue().decode("ascii")
     assert r"caf\xe9 -> caf\xe9" in told
