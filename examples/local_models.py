@@ -75,8 +75,8 @@ def main(folder: Path, environment: Path) -> None:
         log.writelines(json.dumps(record) + "\n" for record in records)
     with served(python, CHEAPER, folder) as address:
         (folder / "evalharness.toml").write_text(configuration(address), encoding="utf-8")
-        evalharness(folder, "shadow", "--dry-run", "production.jsonl")
-        evalharness(folder, "shadow", "production.jsonl")
+        evalharness(folder, "shadow", "--today", "--dry-run", "production.jsonl")
+        evalharness(folder, "shadow", "--today", "production.jsonl")
     evalharness(folder, "decide")
     evalharness(folder, "report")
     check(folder / "evalharness.db", calls=len(records))
