@@ -54,7 +54,7 @@ class Progress:
     failed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
-    """Attempts that were answered 429, 529 or 5xx."""
+    """Attempts that are tried again and cost nothing: answered 429, 529 or 5xx, or never connected."""
     unknown: int = 0
     in_flight: int = 0
     recovered: int = 0

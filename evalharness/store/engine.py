@@ -88,14 +88,11 @@ class Store:
             lock = FileLock(f"{path}.lock", mode=0o600)
             try:
                 lock.acquire(blocking=False)
-            except OSError as error:
-                if isinstance(error, Timeout):
-                    yield False
-                    return
-                raise StoreError(f"{path}.lock cannot be locked ({error.strerror}): it belongs to somebody else.") from error
             except Timeout:
                 yield False
                 return
+            except OSError as error:
+                raise StoreError(f"{path}.lock cannot be locked ({error.strerror}): it belongs to somebody else.") from error
             try:
                 yield True
             finally:
