@@ -63,7 +63,7 @@ def postgres_url() -> Iterator[str]:
             pytest.fail(reason)
         pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="evalharness-pg-"))
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    as_user = [_runuser(), "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_user:
         shutil.chown(folder, "postgres")
     folder.chmod(0o700)
@@ -131,6 +131,11 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("real data: the folder shared/data is not beside this checkout")
     return DATA
+
+
+def _runuser() -> str:
+    """PostgreSQL refuses to run as root; the tool that changes the user lies in a folder that an empty environment leaves out."""
+    return shutil.which("runuser", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin") or "runuser"
 
 
 def _postgres_bindir() -> Path | None:

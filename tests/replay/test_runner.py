@@ -452,3 +452,39 @@ async def test_a_database_that_fails_in_the_middle_is_one_line(store: Store, tmp
         assert done.recovered >= 1
         assert states(store) == {"answered": 12}
         assert_books_balance(store, provider.ledger.entries)
+
+
+async def test_a_provider_that_bills_more_than_asked_is_left_alone(store: Store, tmp_path: Path) -> None:
+    """Promise 2: no budget holds against a provider that bills beyond the request; it is booked as billed, told, and asked no more."""
+    lines = ({**line, "usage": {"uncached_input_tokens": 10**7, "output_tokens": 10}} for line in answers(FEW))
+    async with Provider(Script(lines)) as provider:
+        bench = Bench(store, provider, tmp_path)
+        bench.config = replace(bench.config, limits=replace(bench.config.limits, concurrency=1))
+        bench.queue()
+        done = await runner.run(store, bench.config, KEYS, budget_usd=Decimal(1), now=utc_now, stop=bench.stop)
+        (problem,) = done.problems
+        assert "was the most expected" in problem
+        assert (done.answered, len(provider.ledger)) == (1, 1)
+        assert states(store)["queued"] == len(FEW) - 1
+
+
+@pytest.mark.parametrize("code", [301, 405, 421])
+async def test_a_wrong_address_burns_no_place(store: Store, tmp_path: Path, code: int) -> None:
+    """Promise 4: what every request would be answered alike is no outcome of a call; the places wait for the right address."""
+    async with served(always(status(code))) as provider:
+        bench = Bench(store, provider, tmp_path)
+        bench.queue()
+        done = await bench.run()
+        assert f"http_{code}" in str(done.problems)
+        assert states(store) == {"queued": len(FEW)}
+
+
+async def test_a_gateway_that_waited_no_longer_may_have_been_billed(store: Store, tmp_path: Path) -> None:
+    """Promise 2: a 504 is of unknown end, booked at its worst case, and tried once more."""
+    async with served(always(status(504))) as provider:
+        bench = Bench(store, provider, tmp_path)
+        bench.queue(range(2))
+        done = await bench.run()
+        assert (done.unknown, done.failed, len(provider.ledger)) == (4, 2, 4)
+        assert done.books is not None
+        assert done.books.booked_usd > 0
